@@ -1,0 +1,184 @@
+"""What the pipeline hands to a window, a video or a test: immutable values, no behavior.
+
+One :class:`PipelineView` is the state of everything at one poll. State is latest-wins; ``events`` are facts and
+arrive exactly once each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+
+from live.sources.base import Position, SourceInfo, SourceStatus
+from models.card import ModelCard
+from skeleton.frames import BodyFrame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recognition:
+    """The model's answer for one window.
+
+    Attributes:
+        body_ids: M tracking ids; -1 for an absent person.
+        end_s: Sensor time of the window's last frame, seconds.
+        probabilities: (K,) float32, sums to 1.
+        joint_attention: (M, V) float32, V the model's joints.
+        frame_attention: (M, T) float32.
+        embedding: (E,) float32.
+    """
+
+    body_ids: tuple[int, ...]
+    end_s: float
+    probabilities: np.ndarray
+    joint_attention: np.ndarray
+    frame_attention: np.ndarray
+    embedding: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class ActionEvent:
+    """One action of one person, started and perhaps ended.
+
+    Attributes:
+        body_id: Tracking id.
+        person: The small number shown beside the person, from 1.
+        label: Class name.
+        start_s: Seconds since the source's first frame.
+        end_s: Likewise; None while the action goes on.
+        confidence: Mean smoothed probability while the action lasted (so far).
+    """
+
+    body_id: int
+    person: int
+    label: str
+    start_s: float
+    end_s: float | None
+    confidence: float
+
+
+class PersonState(Enum):
+    """What is known of a person's action."""
+
+    WARMING_UP = "warming up"  # less than a window's worth of frames so far
+    NOTHING = "nothing"  # no class reaches its threshold
+    ACTION = "action"
+    LOST = "lost"  # out of view for less than the time a person is kept
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PersonView:
+    """One person as shown.
+
+    Attributes:
+        body_id: Tracking id.
+        person: Small stable number, from 1 in the order of appearance.
+        state: See :class:`PersonState`.
+        label: The action, while state is ACTION; otherwise None.
+        confidence: Smoothed probability of ``label``, or of the best class without one; 0..1.
+        warm_up: Share of the first window already filled, 0..1.
+        probabilities: (K,) smoothed probabilities, or None while warming up.
+        joint_attention: (V,) |attention| on the *source's* joints, NaN where the model has no such joint; or None.
+        frame_attention: (T,) |attention| over the window, oldest first; or None.
+    """
+
+    body_id: int
+    person: int
+    state: PersonState
+    label: str | None = None
+    confidence: float = 0.0
+    warm_up: float = 0.0
+    probabilities: np.ndarray | None = None
+    joint_attention: np.ndarray | None = None
+    frame_attention: np.ndarray | None = None
+
+
+class Severity(Enum):
+    """How loud a banner is."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """A sentence shown above the picture until its cause is gone.
+
+    Attributes:
+        severity: How loud.
+        text: One or two sentences.
+    """
+
+    severity: Severity
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Counts and times since the start, or over the last two seconds where a rate is meant.
+
+    Attributes:
+        source_fps: Frames a second from the source, last 2 s.
+        recognition_fps: Recognizer runs a second, last 2 s.
+        latency_ms: Frame received to decision made, median of the last 2 s; None before the first.
+        latency_p99_ms: 99th percentile of the last 2 s; None before the first.
+        frames_read: Frames from the source.
+        frames_unrecognized: Frames replaced in the mailbox before the recognizer took them.
+        views_unread: Views replaced before the window took them.
+        events_lost: Events dropped because nobody polled; 0 in a healthy app.
+    """
+
+    source_fps: float = 0.0
+    recognition_fps: float = 0.0
+    latency_ms: float | None = None
+    latency_p99_ms: float | None = None
+    frames_read: int = 0
+    frames_unrecognized: int = 0
+    views_unread: int = 0
+    events_lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """The model in use.
+
+    Attributes:
+        card: What the file says of itself.
+        file: Its name.
+        provider: The ONNX Runtime provider really in use: "CUDA" or "CPU".
+    """
+
+    card: ModelCard
+    file: str
+    provider: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PipelineView:
+    """Everything a window shows, at one moment.
+
+    Attributes:
+        source: The open source, or None before it opened.
+        status: What the source is doing.
+        model: The loaded model, or None before it loaded.
+        frame: The newest body frame, or None before the first.
+        image: (H, W, 3) uint8 RGB color picture of that frame, or None.
+        people: One entry a person, in the order of their numbers.
+        events: Started and ended actions since the last view, oldest first.
+        position: Playback position, or None for a live source.
+        banners: Sentences to show, loudest first.
+        statistics: Rates, latencies and losses.
+    """
+
+    source: SourceInfo | None = None
+    status: SourceStatus = SourceStatus.OPENING
+    model: ModelInfo | None = None
+    frame: BodyFrame | None = None
+    image: np.ndarray | None = None
+    people: tuple[PersonView, ...] = ()
+    events: tuple[ActionEvent, ...] = ()
+    position: Position | None = None
+    banners: tuple[Banner, ...] = ()
+    statistics: Statistics = field(default_factory=Statistics)

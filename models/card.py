@@ -1,0 +1,155 @@
+"""The model card: what a model file says of itself.
+
+A model file is complete: an ONNX graph that takes raw joints in meters and a seen-mask, with this card as JSON in
+its metadata under the key ``model_card``. Whoever has the file needs no second one.
+
+Graph contract (B is dynamic):
+
+    inputs   joints (B, M, T, V, 3) float32 meters      seen (B, M, T, V) float32, 1 seen, 0 not
+    outputs  probabilities (B, K)    joint_attention (B, M, V)    frame_attention (B, M, T)    embedding (B, E)
+
+An absent person or an unseen joint may hold any value, NaN included: the graph masks it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from skeleton.errors import ModelContractError
+
+METADATA_KEY = "model_card"
+SCHEMA = 1
+INPUTS = {"joints": "joints", "seen": "seen"}
+OUTPUTS = {
+    "probabilities": "probabilities",
+    "joint_attention": "joint_attention",
+    "frame_attention": "frame_attention",
+    "embedding": "embedding",
+}
+"""Names of the graph's tensors, written once."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What a model file says of itself.
+
+    Attributes:
+        name: Short name, for people.
+        network: Key of ``models.table.NETWORKS``.
+        labels: K class names, in the order of ``probabilities``.
+        layout: Name of the joint layout it was trained on.
+        joints: V joint names, in the order of the graph's V axis.
+        frames: T.
+        span_s: Seconds that the T frames span, live.
+        persons: M.
+        temperature: Divides the logits; already inside the graph, recorded here.
+        enter_threshold: Smoothed probability at which an action starts.
+        exit_threshold: Smoothed probability below which it ends.
+        attention_range: (low, high) of |joint attention| over the training data; fixes the heat scale.
+        expects_leveled: Whether y must be measured from a leveled floor.
+        trained_on: Data set, protocol, subjects, number of clips.
+        results: Measured results, such as {"top1": 0.97, ...}, with the data they were measured on.
+        recipe: The settings of the run.
+        license: License of the weights, and of the data where it matters.
+    """
+
+    name: str
+    network: str
+    labels: tuple[str, ...]
+    layout: str
+    joints: tuple[str, ...]
+    frames: int
+    span_s: float
+    persons: int = 1
+    temperature: float = 1.0
+    enter_threshold: float = 0.6
+    exit_threshold: float = 0.4
+    attention_range: tuple[float, float] = (0.0, 1.0)
+    expects_leveled: bool = False
+    trained_on: dict[str, Any] = field(default_factory=dict)
+    results: dict[str, Any] = field(default_factory=dict)
+    recipe: dict[str, Any] = field(default_factory=dict)
+    license: str = ""
+    schema: int = SCHEMA
+
+    def to_json(self) -> str:
+        """Returns the card as JSON text, keys in the order of the attributes."""
+        return json.dumps(dataclasses.asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str, *, file: str) -> ModelCard:
+        """Reads a card and checks it.
+
+        Args:
+            text: The JSON text from the model's metadata.
+            file: Name of the model file, for messages.
+
+        Raises:
+            ModelContractError: Not a card, of another schema, or with values that contradict each other.
+        """
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError):
+            values = None
+        if not isinstance(values, dict):
+            raise ModelContractError(f"{file} must hold a model card, but its card is not a JSON object.")
+        if values.get("schema") != SCHEMA:
+            raise ModelContractError(
+                f"{file} must have a card of schema {SCHEMA}, found {values.get('schema')!r}.",
+                remedy="Export the model again with this version.",
+            )
+        known = {item.name for item in dataclasses.fields(cls)}
+        required = {"name", "network", "labels", "layout", "joints", "frames", "span_s"}
+        missing = sorted(required - values.keys())
+        if missing:
+            raise ModelContractError(f"{file}: the model card lacks {', '.join(missing)}.")
+        values = {key: value for key, value in values.items() if key in known}
+        problem = _problem(values)
+        if problem:
+            raise ModelContractError(f"{file}: in the model card, {problem}.")
+        for key in ("labels", "joints", "attention_range"):
+            if key in values:
+                values[key] = tuple(values[key])
+        return cls(**values)
+
+    @classmethod
+    def from_metadata(cls, metadata: dict[str, str], *, file: str) -> ModelCard:
+        """Reads the card out of an ONNX file's metadata; raises ``ModelContractError`` when there is none."""
+        if METADATA_KEY not in metadata:
+            raise ModelContractError(
+                f"{file} must hold a model card in its metadata ('{METADATA_KEY}'), but has none.",
+                remedy="Use a model made by 'python -m training export'.",
+            )
+        return cls.from_json(metadata[METADATA_KEY], file=file)
+
+
+def _problem(values: dict[str, Any]) -> str:
+    """What is wrong with a card's values, or an empty string."""
+
+    def is_number(value: Any) -> bool:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+    def is_names(value: Any) -> bool:
+        return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
+
+    for key in ("labels", "joints"):
+        if not is_names(values[key]) or len(set(values[key])) != len(values[key]):
+            return f"{key} must be a list of different names"
+    for key, low, high in (("frames", 2, 1000), ("persons", 1, 2)):
+        value = values.get(key, low)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            return f"{key} must be a whole number from {low} to {high}, found {value!r}"
+    for key, low_s, high_s in (("span_s", 0.1, 60.0), ("temperature", 1e-3, 1e3)):
+        value = values.get(key, 1.0)
+        if not is_number(value) or not low_s <= value <= high_s:
+            return f"{key} must be a number from {low_s} to {high_s}, found {value!r}"
+    enter, leave = values.get("enter_threshold", 0.6), values.get("exit_threshold", 0.4)
+    if not (is_number(enter) and is_number(leave) and 0 <= leave <= enter <= 1):
+        return f"thresholds must satisfy 0 <= exit <= enter <= 1, found exit {leave!r}, enter {enter!r}"
+    span = values.get("attention_range", [0.0, 1.0])
+    if not (isinstance(span, list) and len(span) == 2 and all(map(is_number, span)) and span[0] < span[1]):
+        return f"attention_range must be two increasing numbers, found {span!r}"
+    return ""

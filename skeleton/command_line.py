@@ -1,0 +1,33 @@
+"""How every command line of this project ends: 0, 1 with one sentence on stderr, or 2 for bad flags."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+
+from skeleton.errors import AppError
+
+
+def run(command: Callable[[], int | None], *, is_verbose: bool) -> int:
+    """Runs ``command`` and returns the exit code; user errors become one sentence on stderr.
+
+    Args:
+        command: Does the work; returns an exit code, or None for 0.
+        is_verbose: Also print the traceback of a user error.
+    """
+    try:
+        return command() or 0
+    except AppError as error:
+        sentence = str(error)
+    except OSError as error:  # a disk that is full, a folder that is not there, a file that may not be read
+        where = f"{error.filename}: " if error.filename else ""
+        sentence = f"{where}{error.strerror or error}."
+    except MemoryError:
+        sentence = "The computer's memory is not enough for this input."
+    except KeyboardInterrupt:
+        sentence = "Interrupted."
+    if is_verbose:
+        traceback.print_exc()
+    print(f"error: {sentence}", file=sys.stderr)
+    return 1

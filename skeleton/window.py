@@ -1,0 +1,106 @@
+"""From the irregular frames of one body to the T frames a model takes: the same function in training and live.
+
+A sensor delivers 30 frames a second, or 15 in low light, and drops some. A model wants exactly T frames that span
+exactly so many seconds. ``cut`` resamples by sensor time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skeleton.frames import read_only
+
+MAX_GAP_S = 0.25
+"""A joint that was unseen for longer than this is not filled in: the mask says so, and the model copes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """What a model sees of M persons.
+
+    Attributes:
+        body_ids: M tracking ids; -1 for an absent person.
+        end_s: Sensor time of the last frame, seconds.
+        joints: (M, T, V, 3) float32 meters; any value where ``seen`` is False.
+        seen: (M, T, V) bool.
+    """
+
+    body_ids: tuple[int, ...]
+    end_s: float
+    joints: np.ndarray
+    seen: np.ndarray
+
+    def __post_init__(self) -> None:
+        joints = read_only(self.joints, np.float32, (len(self.body_ids), -1, -1, 3), name="joints")
+        object.__setattr__(self, "joints", joints)
+        object.__setattr__(self, "seen", read_only(self.seen, np.bool_, joints.shape[:3], name="seen"))
+
+
+def cut(
+    times_s: np.ndarray,
+    joints: np.ndarray,
+    seen: np.ndarray,
+    *,
+    start_s: float,
+    end_s: float,
+    frame_count: int,
+    max_gap_s: float = MAX_GAP_S,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Resamples one body to ``frame_count`` frames evenly spaced over [start_s, end_s], both ends included.
+
+    Each joint is interpolated linearly between its own neighboring *seen* frames. A new frame counts as seen when
+    its two neighbors are at most ``max_gap_s`` apart, or when a seen frame lies within ``max_gap_s`` beside it.
+
+    Args:
+        times_s: (F,) sensor times, strictly increasing, seconds.
+        joints: (F, V, 3) meters.
+        seen: (F, V) bool.
+        start_s: Time of the first new frame.
+        end_s: Time of the last new frame.
+        frame_count: T.
+        max_gap_s: The longest gap that is bridged.
+
+    Returns:
+        joints (T, V, 3) float32, finite everywhere (0 where never seen), and seen (T, V) bool.
+
+    Raises:
+        ValueError: No frames, times that do not increase, or shapes that do not belong together.
+    """
+    times_s = np.asarray(times_s, dtype=np.float64)
+    joints = np.asarray(joints, dtype=np.float32)
+    if times_s.ndim != 1 or len(times_s) == 0:
+        raise ValueError(f"times_s must be one non-empty axis, found shape {times_s.shape}")
+    if joints.shape[:1] != times_s.shape or joints.ndim != 3 or np.shape(seen) != joints.shape[:2]:
+        raise ValueError(f"joints {joints.shape} and seen {np.shape(seen)} do not fit {len(times_s)} times")
+    if np.any(np.diff(times_s) <= 0):
+        raise ValueError("times_s must increase strictly")
+
+    seen = np.asarray(seen, dtype=bool) & np.isfinite(joints).all(axis=2)
+    joints = np.where(seen[:, :, None], joints, np.float32(0))
+    wanted = np.linspace(start_s, end_s, frame_count)
+
+    frames, joint_axis = np.arange(len(times_s))[:, None], np.arange(joints.shape[1])[None, :]
+    # (F, V) index of the last seen frame at or before, and of the first seen frame at or after, each frame.
+    before = np.maximum.accumulate(np.where(seen, frames, -1), axis=0)
+    after = np.minimum.accumulate(np.where(seen, frames, len(times_s))[::-1], axis=0)[::-1]
+
+    right = np.searchsorted(times_s, wanted, side="left")  # (T,) first frame at or after the wanted time
+    left = np.searchsorted(times_s, wanted, side="right") - 1  # (T,) last frame at or before it
+    low = np.where(left[:, None] >= 0, before[np.maximum(left, 0)], -1)  # (T, V)
+    high = np.where(right[:, None] < len(times_s), after[np.minimum(right, len(times_s) - 1)], len(times_s))
+
+    has_low, has_high = low >= 0, high < len(times_s)
+    low, high = np.where(has_low, low, high), np.where(has_high, high, low)  # one-sided: hold the nearest
+    low, high = np.clip(low, 0, len(times_s) - 1), np.clip(high, 0, len(times_s) - 1)
+    time_low, time_high = times_s[low], times_s[high]
+    gap = time_high - time_low
+    weight = np.clip((wanted[:, None] - time_low) / np.where(gap > 0, gap, 1.0), 0.0, 1.0).astype(np.float32)
+    result = joints[low, joint_axis] * (1 - weight[:, :, None]) + joints[high, joint_axis] * weight[:, :, None]
+
+    nearest = np.minimum(np.abs(wanted[:, None] - time_low), np.abs(wanted[:, None] - time_high))
+    # 1 µs of slack: 1/30 s steps do not add up exactly.
+    bridged = np.where(has_low & has_high, gap <= max_gap_s + 1e-6, nearest <= max_gap_s + 1e-6)
+    result_seen = (has_low | has_high) & (bridged | (nearest <= 1e-6))
+    return np.where(result_seen[:, :, None], result, np.float32(0)), result_seen
