@@ -14,7 +14,7 @@ import numpy as np
 
 def read_only(array: np.ndarray, dtype: type, shape: tuple[int, ...], *, name: str) -> np.ndarray:
     """Returns ``array`` as a read-only array of ``dtype``, checked against ``shape`` (-1 is any size)."""
-    result = np.array(array, dtype=dtype)  # a copy: nobody else can write to it
+    result: np.ndarray = np.array(array, dtype=dtype)  # a copy: nobody else can write to it
     if result.ndim != len(shape) or any(want not in (-1, got) for want, got in zip(shape, result.shape)):
         raise ValueError(f"{name} must have shape {shape}, found {result.shape}")
     result.setflags(write=False)

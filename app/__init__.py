@@ -1,0 +1,1 @@
+"""Floor 4: the window. The only room that imports Qt."""

@@ -1,0 +1,1 @@
+"""Floor 2: where the sensor stands and what its pixels mean."""

@@ -1,0 +1,1 @@
+"""Recording file formats: one file each, one row each in ``table.FORMATS``."""

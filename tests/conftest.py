@@ -1,0 +1,34 @@
+"""What every test shares: the real recordings, and the rule that no test leaves a thread behind."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+THREAD_END_S = 2.0
+"""A thread that was told to stop gets this long before it counts as left alive."""
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real recordings (see docs/training.md); tests that need it skip where it is absent."""
+    folder = Path(os.environ.get("KAR_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real recordings in {folder}; set KAR_DATA to their folder")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left() -> Iterator[None]:
+    """Fails a test that leaves a thread of its own alive."""
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        thread.join(timeout=THREAD_END_S)
+    left = [thread.name for thread in set(threading.enumerate()) - before]
+    assert not left, f"threads left alive: {left}"
