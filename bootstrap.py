@@ -1,0 +1,100 @@
+"""One line that installs and runs the app, and one that installs and passes the tests.
+
+    python bootstrap.py run      installs the app into .venv and starts it
+    python bootstrap.py test     installs everything into .venv and runs the tests
+
+Standard library only. A virtual environment that is already active is used as it is; otherwise ``.venv`` beside
+this file is made. On Debian and Ubuntu Qt needs a few system libraries: as root they are installed with apt-get,
+otherwise the one command that does it is printed. Anything after ``run`` or ``test`` goes to the app or to pytest.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from app import preflight
+
+HERE = Path(__file__).resolve().parent
+OLDEST, NEWEST = (3, 10), (3, 13)
+REQUIREMENTS = {"run": "requirements-app.txt", "test": "requirements-dev.txt"}
+TEST_PACKAGES = ("xvfb", "xdotool")
+"""Debian packages that the tests use on a machine without a screen."""
+
+
+def main(arguments: list[str]) -> int:
+    if not arguments or arguments[0] not in REQUIREMENTS:
+        print(__doc__)
+        return 2
+    task, rest = arguments[0], arguments[1:]
+    if not OLDEST <= sys.version_info[:2] <= NEWEST:
+        found = ".".join(map(str, sys.version_info[:3]))
+        return complain(f"Python 3.10 to 3.13 is needed, this is {found}.")
+    python = environment()
+    if python is None:
+        return complain(
+            "Python could not make a virtual environment.", "On Debian and Ubuntu: apt-get install python3-venv"
+        )
+    if not install(python, HERE / REQUIREMENTS[task]):
+        return complain("The packages could not be installed; pip's message stands above.")
+    install_system_libraries(task)
+    if task == "run":
+        command = [python, str(HERE / "run_app.py"), *rest]
+    else:
+        command = [python, "-m", "pytest", *rest]
+    try:
+        return subprocess.run(command, cwd=HERE, check=False).returncode
+    except KeyboardInterrupt:
+        return 130
+
+
+def complain(sentence: str, remedy: str = "") -> int:
+    print(f"error: {sentence} {remedy}".rstrip(), file=sys.stderr)
+    return 1
+
+
+def environment() -> str | None:
+    """Returns the Python of the active virtual environment, or of .venv beside this file, made if need be."""
+    if sys.prefix != sys.base_prefix:
+        return sys.executable
+    folder = HERE / ".venv"
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if not python.exists() or subprocess.run([python, "-m", "pip", "--version"], capture_output=True).returncode:
+        print(f"Making a virtual environment in {folder}", file=sys.stderr)
+        if subprocess.run([sys.executable, "-m", "venv", str(folder)], check=False).returncode:
+            shutil.rmtree(folder, ignore_errors=True)
+            return None
+    return str(python)
+
+
+def install(python: str, requirements: Path) -> bool:
+    """Installs ``requirements``; says so, because a first installation takes minutes."""
+    print(f"Installing {requirements.name} (the first time this takes some minutes)", file=sys.stderr)
+    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(requirements)]
+    return subprocess.run(command, check=False).returncode == 0
+
+
+def install_system_libraries(task: str) -> None:
+    """Installs what Qt wants from Debian's packages, or prints the command; the app checks again by itself."""
+    if not sys.platform.startswith("linux") or shutil.which("apt-get") is None:
+        return
+    packages = preflight.missing_packages()
+    if task == "test":
+        packages += [name for name in TEST_PACKAGES if shutil.which(name.replace("xvfb", "Xvfb")) is None]
+    if not packages:
+        return
+    command = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
+    if os.geteuid() != 0:
+        print(f"Qt needs system libraries that are missing here: sudo {' '.join(command)}", file=sys.stderr)
+        return
+    print(f"Installing system libraries: {' '.join(packages)}", file=sys.stderr)
+    quiet = {"stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
+    subprocess.run(["apt-get", "update"], check=False, **quiet)
+    subprocess.run(command, check=False, **quiet)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
