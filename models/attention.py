@@ -1,0 +1,80 @@
+"""Coupled spatial-temporal attention (CSTA), section 2.2 of Wang, "Learning Coupled Spatial-temporal Attention for
+Skeleton-based Action Recognition"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "identity": lambda logits: logits,
+    # Times the count, so that equal weights are 1 and the input keeps its size.
+    "softmax": lambda logits: torch.softmax(logits, dim=-1) * logits.shape[-1],
+}
+# Where the biases start. The map is a product of two factors: both must begin near 1, or the input shrinks to
+# nothing. For tanh and sigmoid a bias that comes nearer to 1 also sits where the curve is flat and learns slowly:
+# tanh(1.5) = 0.91 with slope 0.18, tanh(2) = 0.96 with 0.07, tanh(3) = 0.995 with 0.01.
+_FIRST_BIAS = {"tanh": 1.5, "sigmoid": 2.0, "identity": 1.0, "softmax": 0.0}
+_WEIGHT_DEVIATION = 0.01
+"""Standard deviation of the first weights: over 90 inputs of size 1 the logits then differ by about 0.1."""
+
+
+class Attended(NamedTuple):
+    """Joints under attention.
+
+    Attributes:
+        joints: (N, T, V, 3), the input times the coupled map, equation (3).
+        spatial: (N, V), one signed weight per joint.
+        temporal: (N, T), one signed weight per frame.
+    """
+
+    joints: Tensor
+    spatial: Tensor
+    temporal: Tensor
+
+
+class CoupledAttention(nn.Module):
+    """Weighs every joint in every frame by the product of a joint weight and a frame weight.
+
+    Equation (1): s_i = act(W^s y_i + b_i^s), with one row W^s shared by all joints, y_i the 3T numbers of joint i and
+    one bias per joint; the frames likewise over their 3V numbers. Together 3T + V + 3V + T parameters.
+
+    Args:
+        frames: T.
+        joints: V.
+        mode: "st" both factors, "s" only the joints', "t" only the frames', "none" neither; a missing factor is 1.
+        activation: Key of the activations: tanh, sigmoid, identity or softmax.
+    """
+
+    def __init__(self, frames: int, joints: int, *, mode: str = "st", activation: str = "tanh") -> None:
+        super().__init__()
+        self.activate = _ACTIVATIONS[activation]
+        first = _FIRST_BIAS[activation]
+        self.spatial_weight, self.spatial_bias = _factor("s" in mode, 3 * frames, joints, first)
+        self.temporal_weight, self.temporal_bias = _factor("t" in mode, 3 * joints, frames, first)
+
+    def forward(self, joints: Tensor) -> Attended:
+        """Applies the attention to joints (N, T, V, 3)."""
+        spatial = self._weigh(joints.transpose(1, 2), self.spatial_weight, self.spatial_bias)  # (N, V)
+        temporal = self._weigh(joints, self.temporal_weight, self.temporal_bias)  # (N, T)
+        coupled = temporal.unsqueeze(2) * spatial.unsqueeze(1)  # (N, T, V), equation (2)
+        return Attended(joints * coupled.unsqueeze(3), spatial, temporal)
+
+    def _weigh(self, items: Tensor, weight: nn.Parameter | None, bias: nn.Parameter | None) -> Tensor:
+        """Returns one weight (N, I) for each of I items, from their numbers (N, I, J, 3)."""
+        if weight is None or bias is None:
+            return torch.ones_like(items[:, :, 0, 0])
+        return self.activate(items.flatten(2) @ weight + bias)  # (N, I, 3J) @ (3J,)
+
+
+def _factor(
+    wanted: bool, inputs: int, items: int, bias: float
+) -> tuple[nn.Parameter, nn.Parameter] | tuple[None, None]:
+    if not wanted:
+        return None, None
+    return nn.Parameter(torch.randn(inputs) * _WEIGHT_DEVIATION), nn.Parameter(torch.full((items,), bias))

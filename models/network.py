@@ -1,0 +1,76 @@
+"""What every network is built from and what it returns: one config, one output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from torch import Tensor
+
+from skeleton.config import setting
+from skeleton.layout import KINECT_V2
+
+ATTENTION_MODES = ("st", "s", "t", "none")
+ACTIVATIONS = ("tanh", "sigmoid", "identity", "softmax")
+
+
+class NetworkOutput(NamedTuple):
+    """What a network says of a batch.
+
+    Attributes:
+        logits: (B, K), before softmax and temperature.
+        joint_attention: (B, M, V), absolute, mean over the streams; 0 for an absent person.
+        frame_attention: (B, M, T), absolute, mean over the streams; 0 for an absent person.
+        embedding: (B, E), the last hidden layer.
+    """
+
+    logits: Tensor
+    joint_attention: Tensor
+    frame_attention: Tensor
+    embedding: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """The shape of a network and the switches of its normalization.
+
+    Raises:
+        ValueError: Numbers that cannot make a network.
+    """
+
+    frames: int = setting(30, "frames in a window (T)")
+    joints: tuple[str, ...] = setting(KINECT_V2.joints, "joint names in the order of the V axis")
+    persons: int = setting(1, "persons in a window (M), 1 or 2")
+    classes: int = setting(60, "classes (K)")
+    attention: str = setting("st", "which attention is learned: spatial, temporal, both", choices=ATTENTION_MODES)
+    activation: str = setting("tanh", "activation of the attention weights", choices=ACTIVATIONS)
+    interpolated_joints: int = setting(30, "joints after the skeleton transformer")
+    channels: tuple[int, ...] = setting((64, 128, 256), "channels of the convolutions, each followed by a max-pool 2")
+    hidden: tuple[int, ...] = setting((256, 128), "sizes of the hidden fully connected layers")
+    dropout: float = setting(0.5, "share of hidden units dropped in training, 0 to 1")
+    batch_norm: bool = setting(True, "batch normalization after each convolution")
+    fill: bool = setting(True, "give an unseen joint its nearest seen position in time; otherwise 0")
+    center: bool = setting(True, "put person 1's first spine base at the origin")
+    turn: bool = setting(True, "turn about the vertical so that person 1 faces the sensor")
+    scale: bool = setting(True, "divide by person 1's torso length")
+
+    def __post_init__(self) -> None:
+        # A settings file gives lists; equality and hashing want tuples.
+        for name in ("joints", "channels", "hidden"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        smallest = 2 ** len(self.channels)
+        if not self.channels or not self.hidden:
+            raise ValueError("channels and hidden must each name at least one layer")
+        if min(self.frames, self.interpolated_joints) < smallest:
+            raise ValueError(
+                f"{len(self.channels)} max-pools need at least {smallest} frames and interpolated joints, "
+                f"found {self.frames} and {self.interpolated_joints}"
+            )
+        if min(*self.channels, *self.hidden) < 1 or self.classes < 2:
+            raise ValueError("every layer needs at least one unit, and there must be at least two classes")
+        if self.persons not in (1, 2):
+            raise ValueError(f"persons must be 1 or 2, found {self.persons}")
+        if not 0.0 <= self.dropout < 1.0:
+            raise ValueError(f"dropout must be at least 0 and below 1, found {self.dropout}")
+        if self.attention not in ATTENTION_MODES or self.activation not in ACTIVATIONS:
+            raise ValueError(f"there is no attention '{self.attention}' with activation '{self.activation}'")
