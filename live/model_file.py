@@ -1,0 +1,112 @@
+"""What a model file may be before ONNX Runtime sees it: of a sane size, and complete in itself.
+
+An ONNX file can name other files that hold its weights, by any path. A model of ours never does, and a stranger's
+file shall not make the app read whatever it names; so the file's protobuf is walked here, without a protobuf
+library, for tensors whose data lie elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from skeleton.errors import ModelLoadError
+
+LARGEST_FILE = 256 << 20
+"""Bytes. The networks here have a few million weights: 10 MB."""
+DEEPEST = 64
+"""Levels of graphs within graphs; real models have one or two."""
+
+_TENSOR = "tensor"
+_EXTERNAL_DATA, _DATA_LOCATION, _IS_EXTERNAL = 13, 14, 1
+# Message -> field number -> the message inside, as far as tensors can be reached (onnx.proto, IR version 13).
+_CHILDREN: dict[str, dict[int, str]] = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "graph": {1: "node", 5: _TENSOR, 15: "sparse"},
+    "function": {7: "node", 11: "attribute"},
+    "node": {5: "attribute"},
+    "attribute": {5: _TENSOR, 6: "graph", 10: _TENSOR, 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: _TENSOR, 2: _TENSOR},
+}
+
+
+def read_model(path: Path) -> bytes:
+    """Returns the bytes of a model file that stands alone.
+
+    Raises:
+        ModelLoadError: No such file, too large, not ONNX, or with weights in another file.
+    """
+    remedy = "Choose a model made by 'python -m training export'."
+    try:
+        if not path.is_file():
+            raise ModelLoadError(f"There is no model file '{path}'.", remedy=remedy)
+        size = path.stat().st_size
+        if size > LARGEST_FILE:
+            raise ModelLoadError(
+                f"A model file must be at most {LARGEST_FILE >> 20} MiB, but '{path}' has {size >> 20} MiB.",
+                remedy=remedy,
+            )
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelLoadError(f"The model file '{path}' cannot be read: {error.strerror}.") from None
+    try:
+        is_complete = not _has_external_data(memoryview(data), "model", depth=0)
+    except (ValueError, IndexError):
+        raise ModelLoadError(f"'{path}' is not an ONNX file, or is damaged.", remedy=remedy) from None
+    if not data:
+        raise ModelLoadError(f"'{path}' is not an ONNX file: it is empty.", remedy=remedy)
+    if not is_complete:
+        raise ModelLoadError(f"A model must be one file, but '{path}' keeps weights in another.", remedy=remedy)
+    return data
+
+
+def _has_external_data(message: memoryview, kind: str, *, depth: int) -> bool:
+    if depth > DEEPEST:
+        raise ValueError("nested too deeply")
+    for number, value in _fields(message):
+        if kind == _TENSOR:
+            if number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value == _IS_EXTERNAL):
+                return True
+            continue
+        child = _CHILDREN[kind].get(number)
+        if child is None:
+            continue
+        if not isinstance(value, memoryview):
+            raise ValueError(f"field {number} must be a message")
+        if _has_external_data(value, child, depth=depth + 1):
+            return True
+    return False
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """Yields (field number, value) of one protobuf message; a length-delimited value is a view of its bytes."""
+    at = 0
+    while at < len(message):
+        key, at = _varint(message, at)
+        wire = key & 7
+        if wire == 0:
+            number, at = _varint(message, at)
+            yield key >> 3, number
+            continue
+        if wire == 2:
+            length, at = _varint(message, at)
+        elif wire in (1, 5):
+            length = 8 if wire == 1 else 4
+        else:
+            raise ValueError(f"wire type {wire}")
+        if length > len(message) - at:
+            raise ValueError("cut short")
+        yield key >> 3, message[at : at + length] if wire == 2 else 0
+        at += length
+
+
+def _varint(message: memoryview, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = message[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+    raise ValueError("a number of more than ten bytes")
