@@ -28,7 +28,7 @@ class Attended(NamedTuple):
     """Joints under attention.
 
     Attributes:
-        joints: (N, T, V, 3), the input times the coupled map, equation (3).
+        joints: (N, 3, T, V), the input times the coupled map, equation (3).
         spatial: (N, V), one signed weight per joint.
         temporal: (N, T), one signed weight per frame.
     """
@@ -59,14 +59,14 @@ class CoupledAttention(nn.Module):
         self.temporal_weight, self.temporal_bias = _factor("t" in mode, 3 * joints, frames, first)
 
     def forward(self, joints: Tensor) -> Attended:
-        """Applies the attention to joints (N, T, V, 3)."""
-        spatial = self._weigh(joints.transpose(1, 2), self.spatial_weight, self.spatial_bias)  # (N, V)
-        temporal = self._weigh(joints, self.temporal_weight, self.temporal_bias)  # (N, T)
+        """Applies the attention to joints (N, 3, T, V)."""
+        spatial = self._weigh(joints.permute(0, 3, 1, 2), self.spatial_weight, self.spatial_bias)  # (N, V)
+        temporal = self._weigh(joints.permute(0, 2, 1, 3), self.temporal_weight, self.temporal_bias)  # (N, T)
         coupled = temporal.unsqueeze(2) * spatial.unsqueeze(1)  # (N, T, V), equation (2)
-        return Attended(joints * coupled.unsqueeze(3), spatial, temporal)
+        return Attended(joints * coupled.unsqueeze(1), spatial, temporal)
 
     def _weigh(self, items: Tensor, weight: nn.Parameter | None, bias: nn.Parameter | None) -> Tensor:
-        """Returns one weight (N, I) for each of I items, from their numbers (N, I, J, 3)."""
+        """Returns one weight (N, I) for each of I items, from their numbers (N, I, 3, J)."""
         if weight is None or bias is None:
             return torch.ones_like(items[:, :, 0, 0])
         return self.activate(items.flatten(2) @ weight + bias)  # (N, I, 3J) @ (3J,)

@@ -17,12 +17,10 @@ from models.attention import CoupledAttention
 from models.network import NetworkConfig, NetworkOutput
 from models.normalize import Normalize
 
-__all__ = ["CstaCnn", "NetworkConfig", "NetworkOutput", "motion"]
-
 
 def motion(positions: Tensor) -> Tensor:
-    """Returns the difference of each frame to the next, (N, T, V, 3) as the input; the last frame's is zero."""
-    return functional.pad(positions[:, 1:] - positions[:, :-1], (0, 0, 0, 0, 0, 1))
+    """Returns the difference of each frame to the next, (N, 3, T, V) as the input; the last frame's is zero."""
+    return functional.pad(positions[:, :, 1:] - positions[:, :, :-1], (0, 0, 0, 1))
 
 
 class StreamOutput(NamedTuple):
@@ -33,8 +31,28 @@ class StreamOutput(NamedTuple):
     temporal: Tensor
 
 
+class ConvolutionBlock(nn.Module):
+    """Convolution 3x3, batch normalization (where wanted), ReLU, max-pool 2, over images (N, C, *size).
+
+    On a side of odd length the pooling leaves out the last line, so that line is not computed: at 30 frames and 30
+    interpolated joints this saves a fifth of the work and changes no output.
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, size: tuple[int, int], batch_norm: bool) -> None:
+        super().__init__()
+        # Left, right, top, bottom. One line less of padding is one line less of output.
+        self.padding = (1, 1 - size[1] % 2, 1, 1 - size[0] % 2)
+        # Batch normalization has a bias of its own.
+        self.convolution = nn.Conv2d(inputs, outputs, 3, bias=not batch_norm)
+        self.norm = nn.BatchNorm2d(outputs) if batch_norm else nn.Identity()
+
+    def forward(self, image: Tensor) -> Tensor:
+        image = self.convolution(functional.pad(image, self.padding))
+        return functional.max_pool2d(torch.relu(self.norm(image)), 2)
+
+
 class Stream(nn.Module):
-    """Coupled attention, skeleton transformer and convolutions over joints (N, T, V, 3)."""
+    """Coupled attention, skeleton transformer and convolutions over joints (N, 3, T, V)."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -43,17 +61,15 @@ class Stream(nn.Module):
         self.transformer = nn.Linear(joints, config.interpolated_joints, bias=False)
         nn.init.orthogonal_(self.transformer.weight)
         layers: list[nn.Module] = []
+        size = (config.frames, config.interpolated_joints)
         for inputs, outputs in zip((3, *config.channels), config.channels):
-            # Batch normalization has a bias of its own.
-            layers.append(nn.Conv2d(inputs, outputs, 3, padding=1, bias=not config.batch_norm))
-            if config.batch_norm:
-                layers.append(nn.BatchNorm2d(outputs))
-            layers += [nn.ReLU(), nn.MaxPool2d(2)]
+            layers.append(ConvolutionBlock(inputs, outputs, size=size, batch_norm=config.batch_norm))
+            size = (size[0] // 2, size[1] // 2)
         self.convolutions = nn.Sequential(*layers)
 
     def forward(self, joints: Tensor) -> StreamOutput:
         attended = self.attention(joints)
-        image = self.transformer(attended.joints.permute(0, 3, 1, 2))  # (N, 3, T, V) -> (N, 3, T, J)
+        image = self.transformer(attended.joints)  # (N, 3, T, V) -> (N, 3, T, J)
         features = self.convolutions(image).flatten(1)  # (N, 256, T/8, J/8) -> (N, F)
         return StreamOutput(features, attended.spatial, attended.temporal)
 
@@ -90,7 +106,7 @@ class CstaCnn(nn.Module):
         if joints.shape[1:] != (*shape, 3) or seen.shape[1:] != shape:
             raise ValueError(f"joints and seen must be (B, *{(*shape, 3)}), found {tuple(joints.shape)}")
         joints, present = self.normalize(joints, seen.to(joints.dtype))
-        positions = joints.flatten(0, 1)  # (B, M, T, V, 3) -> (B M, T, V, 3)
+        positions = joints.flatten(0, 1)  # (B, M, 3, T, V) -> (B M, 3, T, V)
         rows = self._trained_rows(present)
         if rows is not None:
             positions = positions[rows]

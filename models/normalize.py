@@ -2,7 +2,8 @@
 
 All of it is part of the exported graph, so whoever runs a model file feeds it meters and a mask and nothing else.
 Only elementwise arithmetic is used: under autocast a matrix product would round positions to 8 bits, and the motion
-stream lives on differences of millimeters.
+stream lives on differences of millimeters. Coordinates come first, (3, T, V), as the convolutions want them: a mask
+then applies to whole planes, which a runtime does several times faster than three numbers at a time.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Normalized(NamedTuple):
     """Joints in body axes.
 
     Attributes:
-        joints: (B, M, T, V, 3), finite; torso lengths when scaled, otherwise meters; zeros for an absent person.
+        joints: (B, M, 3, T, V), finite; torso lengths when scaled, otherwise meters; zeros for an absent person.
         present: (B, M), 1 where at least one joint was seen, otherwise 0.
     """
 
@@ -66,29 +67,30 @@ class Normalize(nn.Module):
 
     def forward(self, joints: Tensor, seen: Tensor) -> Normalized:
         """Normalizes joints (B, M, T, V, 3) in meters, of which seen (B, M, T, V) says which to believe."""
-        seen = (seen > 0.5) & (joints.abs().sum(dim=-1) < FARTHEST_M)
+        joints = joints.movedim(4, 2).contiguous()  # (B, M, 3, T, V)
+        seen = (seen > 0.5) & (joints.abs().sum(dim=2) < FARTHEST_M)
         # where, never a product: NaN times zero is NaN.
-        joints = torch.where(seen.unsqueeze(-1), joints, 0.0)
+        joints = torch.where(seen.unsqueeze(2), joints, 0.0)
         weight = seen.to(joints.dtype)
         ever = weight.amax(dim=2)  # (B, M, V)
         present = ever.amax(dim=2)  # (B, M)
 
         filled = _fill(joints, weight)
-        root = self._root(joints, weight, filled, ever)  # (B, M, T, 3)
-        filled = torch.where(ever[:, :, None, :, None] > 0.5, filled, root.unsqueeze(3))
+        root = self._root(joints, weight, filled, ever)  # (B, M, 3, T)
+        filled = torch.where(ever[:, :, None, None] > 0.5, filled, root.unsqueeze(4))
 
         result = self._transform(filled, self._reference(filled, present), self._reference(ever, present))
         shown = present[:, :, None, None, None] > 0.5
         if not self.fill:
-            shown = shown & seen.unsqueeze(-1)
+            shown = shown & seen.unsqueeze(2)
         return Normalized(torch.where(shown, result, 0.0), present)
 
     def _root(self, joints: Tensor, weight: Tensor, filled: Tensor, ever: Tensor) -> Tensor:
-        """Returns (B, M, T, 3): each person's center joint, or the mean seen joint where it was never seen."""
+        """Returns (B, M, 3, T): each person's center joint, or the mean seen joint where it was never seen."""
         count = weight.sum(dim=(2, 3)).clamp(min=1.0)  # (B, M)
-        mean = joints.sum(dim=(2, 3)) / count.unsqueeze(-1)  # (B, M, 3)
+        mean = joints.sum(dim=(3, 4)) / count.unsqueeze(2)  # (B, M, 3)
         known = ever[:, :, self.axes.center, None, None] > 0.5
-        return torch.where(known, filled[:, :, :, self.axes.center], mean.unsqueeze(2))
+        return torch.where(known, filled[..., self.axes.center], mean.unsqueeze(3))
 
     @staticmethod
     def _reference(values: Tensor, present: Tensor) -> Tensor:
@@ -99,28 +101,22 @@ class Normalize(nn.Module):
         return torch.where(first, values[:, 0], values[:, 1])
 
     def _transform(self, joints: Tensor, reference: Tensor, ever: Tensor) -> Tensor:
-        """Moves joints (B, M, T, V, 3) into the axes of a reference person (B, T, V, 3), seen ever (B, V)."""
+        """Moves joints (B, M, 3, T, V) into the axes of a reference person (B, 3, T, V), seen ever (B, V)."""
         if self.center:
-            origin = reference[:, 0, self.axes.center]  # (B, 3)
-            joints = joints - origin[:, None, None, None, :]
-        if not (self.turn or self.scale):
-            return joints
-        factor = self._scale(reference, ever) if self.scale else torch.ones_like(reference[:, 0, 0, 0])
-        cosine, sine = self._turn(reference, ever) if self.turn else (torch.ones_like(factor), None)
-        direct = torch.stack((cosine, torch.ones_like(cosine), cosine), dim=-1) * factor.unsqueeze(-1)  # (B, 3)
-        result = joints * direct[:, None, None, None, :]
-        if sine is None:
-            return result
-        # x' = c x + s z, z' = c z - s x: the second summand takes x and z crosswise.
-        across = torch.stack((sine, torch.zeros_like(sine), -sine), dim=-1) * factor.unsqueeze(-1)
-        crossed = torch.stack((joints[..., 2], joints[..., 1], joints[..., 0]), dim=-1)
-        return result + crossed * across[:, None, None, None, :]
+            joints = joints - reference[:, None, :, :1, self.axes.center, None]
+        if self.turn:
+            cosine, sine = (part[:, None, None, None] for part in self._turn(reference, ever))
+            x, y, z = joints.unbind(dim=2)  # each (B, M, T, V)
+            joints = torch.stack((cosine * x + sine * z, y, cosine * z - sine * x), dim=2)
+        if self.scale:
+            joints = joints * self._scale(reference, ever)[:, None, None, None, None]
+        return joints
 
     def _turn(self, reference: Tensor, ever: Tensor) -> tuple[Tensor, Tensor]:
         """Returns cosine and sine (B,) of the turn about y; 1 and 0 where the shoulders give no direction."""
         left, right = self.axes.left_shoulder, self.axes.right_shoulder
         # A person who faces the sensor has the right shoulder on the side of +x.
-        line = (reference[:, :, right] - reference[:, :, left]).mean(dim=1)  # (B, 3)
+        line = (reference[..., right] - reference[..., left]).mean(dim=2)  # (B, 3)
         length = (line[:, 0].square() + line[:, 2].square()).clamp(min=1e-12).sqrt()
         clear = (length > SHORTEST_SHOULDER_LINE_M) & (ever[:, left] * ever[:, right] > 0.5)
         return torch.where(clear, line[:, 0] / length, 1.0), torch.where(clear, line[:, 2] / length, 0.0)
@@ -128,8 +124,8 @@ class Normalize(nn.Module):
     def _scale(self, reference: Tensor, ever: Tensor) -> Tensor:
         """Returns (B,) factors that give the mean torso length 1."""
         low, high = self.axes.center, self.axes.chest
-        torso = reference[:, :, high] - reference[:, :, low]  # (B, T, 3)
-        length = torso.square().sum(dim=-1).clamp(min=1e-12).sqrt().mean(dim=1)
+        torso = reference[..., high] - reference[..., low]  # (B, 3, T)
+        length = torso.square().sum(dim=1).clamp(min=1e-12).sqrt().mean(dim=1)
         known = (length > SHORTEST_TORSO_M) & (ever[:, low] * ever[:, high] > 0.5)
         return torch.where(known, length, TYPICAL_TORSO_M).reciprocal()
 
@@ -138,19 +134,19 @@ def _fill(joints: Tensor, weight: Tensor) -> Tensor:
     """Gives each joint in each frame its nearest seen position in time, the earlier of two equally near.
 
     Args:
-        joints: (B, M, T, V, 3), finite.
+        joints: (B, M, 3, T, V), finite.
         weight: (B, M, T, V), 1 seen, 0 not.
 
     Returns:
-        (B, M, T, V, 3); a joint that was never seen keeps some value of its own.
+        (B, M, 3, T, V); a joint that was never seen keeps some value of its own.
     """
-    frames = joints.shape[2]
+    frames = joints.shape[3]
     never = 4.0 * frames  # farther than any frame of the window
     time = torch.arange(frames, device=joints.device, dtype=joints.dtype)[:, None]  # (T, 1)
     before = _running_maximum(torch.where(weight > 0.5, time, -never), lowest=-never)
     after = _running_maximum(torch.where(weight > 0.5, -time, -never).flip(2), lowest=-never).flip(2).neg()
     nearest = torch.where(time - before <= after - time, before, after).clamp(0, frames - 1)
-    return joints.gather(2, nearest.long().unsqueeze(-1).expand(-1, -1, -1, -1, 3))
+    return joints.gather(3, nearest.long().unsqueeze(2).expand(-1, -1, 3, -1, -1))
 
 
 def _running_maximum(values: Tensor, *, lowest: float) -> Tensor:
