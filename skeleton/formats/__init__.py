@@ -1,1 +1,1 @@
-"""Recording file formats: one file each, one row each in ``table.FORMATS``."""
+"""Recording formats: one file each, listed in ``table.FORMATS``; all read and write the same ``Recording``."""
