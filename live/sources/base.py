@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import Enum
 from types import TracebackType
+from typing import ClassVar
 
 import numpy as np
 
@@ -96,7 +97,13 @@ class Position:
 
 
 class Source(ABC):
-    """A source of body frames. All methods are called from one thread."""
+    """A source of body frames. All methods are called from one thread.
+
+    Attributes:
+        reopens: Whether trying ``open`` again later may help: a sensor can be plugged in, a file does not mend.
+    """
+
+    reopens: ClassVar[bool] = True
 
     @abstractmethod
     def open(self) -> SourceInfo:
