@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from skeleton.errors import RecordingError
-from skeleton.formats import csv, irds, npz, ntu
+from skeleton.formats import csv, irds, mcap, npz, ntu
 from skeleton.formats.base import Format, opened
 from skeleton.formats.facts import has_video_beside
 from skeleton.recording import Recording
@@ -15,6 +15,7 @@ from skeleton.recording import Recording
 FORMATS: dict[str, Format] = {
     row.name: row
     for row in (
+        Format("mcap", (".mcap",), mcap.sniff, mcap.read, mcap.write),
         Format("npz", (".npz",), npz.sniff, npz.read, npz.write),
         Format("irds", (".txt",), irds.sniff, irds.read),
         Format("ntu", (".skeleton",), ntu.sniff, ntu.read, ntu.write, ntu.lost),
