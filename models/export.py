@@ -95,21 +95,26 @@ def export(network: nn.Module, card: ModelCard, path: Path, windows: CheckWindow
         OSError: The folder cannot be written to.
     """
     _require_fit(network, card, path)
-    joints, seen = _checked(windows, card, path)
-    reference = _Graph(copy.deepcopy(network).cpu(), card.temperature).eval()
-    data = _to_onnx(reference, card, path)
+    _require_windows(windows, card, path)  # before the conversion, which takes seconds
+    return place(_to_onnx(_reference(network, card), card, path), network, card, path, windows)
+
+
+def place(data: bytes, network: nn.Module, card: ModelCard, path: Path, windows: CheckWindows) -> ExportReport:
+    """Puts the bytes of a model file at ``path`` if they answer like ``network``; see ``export``."""
     if len(data) > LARGEST_BYTES:
         raise ModelContractError(
             f"{path} must stay below {LARGEST_BYTES / 1e6:.0f} MB, but the network takes {len(data) / 1e6:.1f} MB.",
             remedy="Train a network with fewer channels or hidden units.",
         )
+    _require_windows(windows, card, path)
+    joints, seen = _trials(windows)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        differences = _compare(temporary, reference, card, path, joints, seen)
+        differences = _compare(temporary, _reference(network, card), card, path, joints, seen)
         # mkstemp gives 0600; a model is for everyone who may read the folder.
         temporary.chmod(0o644)
         os.replace(temporary, path)
@@ -137,6 +142,10 @@ class _Graph(nn.Module):
         return tuple(named[name] for name in OUTPUTS)
 
 
+def _reference(network: nn.Module, card: ModelCard) -> _Graph:
+    return _Graph(copy.deepcopy(network).cpu().requires_grad_(False), card.temperature).eval()
+
+
 def _require_fit(network: nn.Module, card: ModelCard, path: Path) -> None:
     """Refuses a card that no reader would take, or that speaks of another network."""
     ModelCard.from_json(card.to_json(), file=path.name)
@@ -152,11 +161,7 @@ def _require_fit(network: nn.Module, card: ModelCard, path: Path) -> None:
             raise ModelContractError(f"{path.name}: the card says {name} {said!r}, but the network has {built!r}.")
 
 
-def _checked(windows: CheckWindows, card: ModelCard, path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Returns joints and seen in three versions each: as given, with joints lost, with a person absent.
-
-    Every unseen place holds NaN, so a graph that lets one through gives NaN.
-    """
+def _require_windows(windows: CheckWindows, card: ModelCard, path: Path) -> None:
     shape = (card.persons, card.frames, len(card.joints))
     if windows.joints.shape[1:] != (*shape, 3) or windows.seen.shape != windows.joints.shape[:-1]:
         raise ModelContractError(
@@ -167,15 +172,25 @@ def _checked(windows: CheckWindows, card: ModelCard, path: Path) -> tuple[np.nda
         raise ModelContractError(
             f"{path.name}: the check needs at least {FEWEST_WINDOWS} windows, found {len(windows.joints)}."
         )
+
+
+def _trials(windows: CheckWindows) -> tuple[np.ndarray, np.ndarray]:
+    """Returns joints and seen of the windows as given, then with joints lost, then with a person absent.
+
+    Every unseen place holds NaN, or in every second window a number that looks like a joint: a graph that forgets
+    the mask but spots NaN must not pass either.
+    """
     given = np.asarray(windows.seen) > 0.5
     random = np.random.default_rng(0)
     # Single holes, and joints lost for the whole window.
     kept = (random.random(given.shape) >= LOST_SHARE) & (random.random(given[:, :, :1].shape) >= LOST_SHARE / 2)
     absent = given.copy()
-    absent[np.arange(len(absent)), np.arange(len(absent)) % card.persons] = False
+    absent[np.arange(len(absent)), np.arange(len(absent)) % given.shape[1]] = False
     seen = np.concatenate((given, given & kept, absent))
     joints = np.tile(np.asarray(windows.joints, dtype=np.float32), (3, 1, 1, 1, 1))
-    return np.where(seen[..., None], joints, np.float32(np.nan)), seen.astype(np.float32)
+    junk = random.normal((0.0, 0.0, 2.5), 1.0, joints.shape).astype(np.float32)
+    junk[::2] = np.nan
+    return np.where(seen[..., None], joints, junk), seen.astype(np.float32)
 
 
 def _to_onnx(graph: _Graph, card: ModelCard, path: Path) -> bytes:
@@ -234,13 +249,14 @@ def _compare(
     """Returns the largest differences of ``file`` from torch by output name; raises where one is too large."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
+    options.log_severity_level = 3  # errors; warnings about a bad graph would hide the sentence that refuses it
     try:
         session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
         _require_contract(session, card, path)
         whole = _run(session, joints, seen)
         singly = [_run(session, joints[i : i + 1], seen[i : i + 1]) for i in range(len(joints))]
     except _RUNTIME_ERRORS as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = str(error).strip().splitlines()[0].replace(str(file), path.name)
         raise ModelContractError(f"{path.name}: ONNX Runtime refuses the graph: {reason}") from error
     with torch.no_grad():
         expected = dict(zip(OUTPUTS, reference(torch.from_numpy(joints), torch.from_numpy(seen))))
@@ -257,7 +273,8 @@ def _compare(
     best = expected["probabilities"].numpy().argmax(axis=1)
     if any(np.any(answer.argmax(axis=1) != best) for answer in answers["probabilities"]):
         raise ModelContractError(f"{path.name}: the graph and torch choose different classes.")
-    if max(np.ptp(whole[name], axis=0).max() for name in ("probabilities", "embedding")) <= 10 * TOLERANCE:
+    given = len(joints) // 3
+    if max(np.ptp(whole[name][:given], axis=0).max() for name in ("probabilities", "embedding")) <= 10 * TOLERANCE:
         # A graph that was traced to a constant would pass the comparison with a network that is one.
         raise ModelContractError(f"{path.name}: the network gives the same answer to every window of the check.")
     return differences

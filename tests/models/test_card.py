@@ -1,0 +1,94 @@
+"""Model cards: what a reader must refuse, one row each."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from models.card import METADATA_KEY, ModelCard
+from skeleton.errors import ModelContractError
+from tests.models.synthetic import card, config
+
+
+def good() -> dict:
+    return json.loads(card(config(), temperature=1.5, trained_on={"clips": 12}, attention_range=(0.2, 1.1)).to_json())
+
+
+def test_a_card_survives_its_own_json() -> None:
+    wanted = card(config(), temperature=0.8, results={"top1": 0.97}, license="CC0-1.0", attention_range=(0.1, 0.9))
+    assert ModelCard.from_json(wanted.to_json(), file="m.onnx") == wanted
+    assert ModelCard.from_metadata({METADATA_KEY: wanted.to_json()}, file="m.onnx") == wanted
+
+
+def test_names_beyond_ascii_stay_readable() -> None:
+    wanted = card(config(), labels=("挥手", "Händeklatschen", "прыжок", "d", "e"))
+    assert "挥手" in wanted.to_json()
+    assert ModelCard.from_json(wanted.to_json(), file="m.onnx").labels == wanted.labels
+
+
+def test_a_key_of_a_later_version_is_ignored() -> None:
+    assert ModelCard.from_json(json.dumps({**good(), "weather": "fine"}), file="m.onnx").name == "tiny"
+
+
+def test_what_may_be_left_out_has_a_default() -> None:
+    required = ("name", "network", "labels", "layout", "joints", "frames", "span_s", "schema")
+    read = ModelCard.from_json(json.dumps({key: good()[key] for key in required}), file="m.onnx")
+    assert (read.persons, read.temperature, read.enter_threshold, read.exit_threshold) == (1, 1.0, 0.6, 0.4)
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", '"card"', "{", "[" * 100_000, "\x00"])
+def test_text_that_is_no_card_is_refused(text: str) -> None:
+    with pytest.raises(ModelContractError, match=r"m\.onnx must hold a model card"):
+        ModelCard.from_json(text, file="m.onnx")
+
+
+def test_a_file_without_a_card_is_refused_with_the_command_that_makes_one() -> None:
+    with pytest.raises(ModelContractError, match="training export"):
+        ModelCard.from_metadata({"author": "someone"}, file="m.onnx")
+
+
+@pytest.mark.parametrize("key", ["name", "network", "labels", "layout", "joints", "frames", "span_s"])
+def test_a_card_that_lacks_something_names_it(key: str) -> None:
+    values = good()
+    del values[key]
+    with pytest.raises(ModelContractError, match=f"lacks {key}"):
+        ModelCard.from_json(json.dumps(values), file="m.onnx")
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"schema": 2}, "schema 1, found 2"),
+        ({"schema": None}, "schema 1, found None"),
+        ({"labels": []}, "labels must be a list"),
+        ({"labels": "wave"}, "labels must be a list"),
+        ({"labels": ["wave", "wave"]}, "labels must be a list of different names"),
+        ({"labels": ["wave", 7]}, "labels must be a list"),
+        ({"joints": {"SpineBase": 0}}, "joints must be a list"),
+        ({"frames": 1}, "frames must be a whole number from 2 to 1000"),
+        ({"frames": 1001}, "frames must be"),
+        ({"frames": 30.0}, "frames must be"),
+        ({"frames": True}, "frames must be"),
+        ({"frames": "30"}, "frames must be"),
+        ({"persons": 0}, "persons must be a whole number from 1 to 2"),
+        ({"persons": 3}, "persons must be"),
+        ({"span_s": 0}, "span_s must be a number from 0.1 to 60"),
+        ({"span_s": 1e9}, "span_s must be"),
+        ({"span_s": float("nan")}, "span_s must be"),
+        ({"temperature": 0}, "temperature must be"),
+        ({"temperature": -1}, "temperature must be"),
+        ({"temperature": float("inf")}, "temperature must be"),
+        ({"enter_threshold": 0.3, "exit_threshold": 0.5}, "thresholds must satisfy"),
+        ({"enter_threshold": 1.5}, "thresholds must satisfy"),
+        ({"exit_threshold": -0.1}, "thresholds must satisfy"),
+        ({"exit_threshold": "low"}, "thresholds must satisfy"),
+        ({"attention_range": [0.5]}, "attention_range must be two increasing numbers"),
+        ({"attention_range": [0.5, 0.5]}, "attention_range must be"),
+        ({"attention_range": [0, float("nan")]}, "attention_range must be"),
+        ({"attention_range": "0..1"}, "attention_range must be"),
+    ],
+)
+def test_a_card_whose_values_contradict_the_contract_is_refused(changes: dict, complaint: str) -> None:
+    with pytest.raises(ModelContractError, match=complaint):
+        ModelCard.from_json(json.dumps({**good(), **changes}), file="m.onnx")
