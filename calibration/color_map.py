@@ -243,7 +243,8 @@ def _require_a_kinect(color_map: ColorMap, points: np.ndarray, pixels: np.ndarra
     is_focal_right = np.allclose(found, (DEFAULT_U[linear_u], DEFAULT_V[linear_v]), rtol=FOCAL_TOLERANCE)
     if typical_px > LARGEST_RESIDUAL_PX or not is_focal_right:
         raise CalibrationError(
-            f"Color pixels must lie where a Kinect v2 sees the joints (focal length about {DEFAULT_U[linear_u]:.0f} px), "
-            f"but the best map has {found[0]:.0f} and {-found[1]:.0f} px, and residuals of {typical_px:.1f} px.",
+            "Color pixels must lie where a Kinect v2 sees the joints, with focal lengths of about "
+            f"{DEFAULT_U[linear_u]:.0f} px, but the best map has "
+            f"{found[0]:.0f} and {-found[1]:.0f} px, and residuals of {typical_px:.1f} px.",
             remedy="Check that the pixels belong to the color picture of 1920 x 1080 pixels, as recorded.",
         )

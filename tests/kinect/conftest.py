@@ -1,0 +1,42 @@
+"""A scripted sensor on a stand-in for Windows: pykinect2 and comtypes above it are the real packages."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from live.sources.kinect_v2 import KinectV2Source
+from tests.kinect.sensor import Kinect
+from tests.kinect.windows import Windows, installed
+
+
+@pytest.fixture
+def windows() -> Iterator[Windows]:
+    """Windows without the Kinect runtime."""
+    if sys.platform == "win32":
+        pytest.skip("the stand-in replaces a Windows that is missing, not one that is there")
+    missing = [name for name in ("pykinect2", "comtypes") if importlib.util.find_spec(name) is None]
+    if missing:
+        pytest.skip(f"{' and '.join(missing)} not installed; see requirements-dev.txt")
+    with installed() as windows:
+        yield windows
+
+
+@pytest.fixture
+def kinect(windows: Windows) -> Iterator[Kinect]:
+    """Windows with the runtime and a sensor; fails a test whose client uses an object that it has released."""
+    sensor = Kinect(windows)
+    sensor.plug_in()
+    yield sensor
+    assert not sensor.com.faults, sensor.com.faults
+
+
+@pytest.fixture
+def source(kinect: Kinect) -> Iterator[KinectV2Source]:
+    """The source, not yet open, with less patience than a user has."""
+    source = KinectV2Source(available_s=0.2, first_frame_s=0.4, silence_s=0.3)
+    yield source
+    source.close()

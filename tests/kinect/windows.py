@@ -1,0 +1,237 @@
+"""As much of Windows as comtypes and pykinect2 need to run unmodified on another system.
+
+What is replaced is below both packages: the parts of ``ctypes`` that exist on Windows alone, four system libraries,
+and the text encoding that pykinect2's file names. COM calls go through real vtables in memory (``com.py``).
+"""
+
+from __future__ import annotations
+
+import _ctypes
+import atexit
+import codecs
+import ctypes
+import importlib
+import itertools
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.kinect.com import HRESULT, COMError, SimpleData, com_method
+
+INFINITE = 0xFFFFFFFF
+WAIT_TIMEOUT = 0x102
+LOADED_WITH_WINDOWS = ("comtypes", "pykinect2", "live.sources.kinect_v2_binding")
+"""Packages that must not outlive the stand-in, because they hold on to it."""
+
+
+class DllFunction:
+    """A function of a library: Python behind the attributes that ctypes functions have."""
+
+    def __init__(self, body: Callable[..., Any]) -> None:
+        self.body = body
+        self.restype: Any = ctypes.c_int
+        self.argtypes: Sequence[Any] = ()
+
+    def __call__(self, *arguments: Any) -> Any:
+        result = self.body(*(getattr(argument, "_obj", argument) for argument in arguments))  # byref -> the object
+        if self.restype is HRESULT and result < 0:
+            raise OSError(f"HRESULT {result & 0xFFFFFFFF:#x}")
+        return result
+
+
+class Dll:
+    """A library of such functions; one that was never written raises when it is called, not when it is looked up."""
+
+    def __init__(self, functions: dict[str, Callable[..., Any]]) -> None:
+        self._functions = {name: DllFunction(body) for name, body in functions.items()}
+
+    def __getattr__(self, name: str) -> DllFunction:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        def missing(*_: Any) -> Any:
+            raise NotImplementedError(f"the stand-in for Windows has no {name}")
+
+        return self._functions.setdefault(name, DllFunction(missing))
+
+    def __getitem__(self, name: str) -> DllFunction:
+        return getattr(self, name)
+
+
+class Kernel:
+    """kernel32's events: handles that one thread waits for and another sets. They reset themselves when seen."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._is_set: dict[int, bool] = {}
+        self._numbers = itertools.count(1000, 4)
+
+    def create(self, *_: Any) -> int:
+        with self._changed:
+            handle = next(self._numbers)
+            self._is_set[handle] = False
+            return handle
+
+    def set(self, handle: int) -> int:
+        with self._changed:
+            if handle not in self._is_set:
+                return 0
+            self._is_set[handle] = True
+            self._changed.notify_all()
+            return 1
+
+    def close(self, handle: int) -> int:
+        """Closes a handle. Whoever waits for it goes on waiting, as on Windows."""
+        with self._changed:
+            return int(self._is_set.pop(handle, None) is not None)
+
+    def wait(self, count: int, handles: Any, _all: bool, timeout_ms: int) -> int:
+        give_up_s = None if timeout_ms == INFINITE else time.monotonic() + timeout_ms / 1000
+        with self._changed:
+            while True:
+                for index in range(count):
+                    if self._is_set.get(handles[index]):
+                        self._is_set[handles[index]] = False
+                        return index
+                left_s = None if give_up_s is None else give_up_s - time.monotonic()
+                if left_s is not None and left_s <= 0:
+                    return WAIT_TIMEOUT
+                self._changed.wait(left_s)
+
+    @property
+    def open_handles(self) -> int:
+        """Handles created and not closed."""
+        return len(self._is_set)
+
+    def library(self) -> Dll:
+        return Dll(
+            {
+                "CreateEventW": self.create,
+                "SetEvent": self.set,
+                "CloseHandle": self.close,
+                "WaitForMultipleObjects": self.wait,
+            }
+        )
+
+
+def ole32() -> Dll:
+    """Identifiers to text and back; starting COM does nothing."""
+
+    def id_from_text(text: str, result: Any) -> int:
+        ctypes.memmove(ctypes.addressof(result), uuid.UUID(text).bytes_le, 16)
+        return 0
+
+    def text_from_id(identifier: Any, result: Any) -> int:
+        result.value = "{" + str(uuid.UUID(bytes_le=bytes(identifier))).upper() + "}"
+        return 0
+
+    return Dll(
+        {
+            "CoInitializeEx": lambda *_: 0,
+            "CoUninitialize": lambda *_: None,
+            "CoTaskMemFree": lambda *_: None,
+            "CLSIDFromString": id_from_text,
+            "StringFromCLSID": text_from_id,
+        }
+    )
+
+
+class Windows:
+    """The stand-in: its libraries can be added and taken away, as installing a runtime does."""
+
+    def __init__(self) -> None:
+        self.kernel = Kernel()
+        self.libraries = {"kernel32": self.kernel.library(), "ole32": ole32()}
+        self.libraries |= {"oleaut32": Dll({"VariantClear": lambda *_: 0}), "user32": Dll({}), "advapi32": Dll({})}
+
+    def load(self, name: str, *_: Any, **__: Any) -> Dll:
+        """What ``ctypes.WinDLL(name)`` does; the sentence is that of Windows."""
+        try:
+            return self.libraries[name.lower()]
+        except KeyError:
+            raise FileNotFoundError(
+                f"Could not find module '{name}' (or one of its dependencies). "
+                "Try using the full path with constructor syntax."
+            ) from None
+
+    def loader(self) -> Any:
+        """What ``ctypes.windll`` is."""
+        load = self.load
+
+        class Loader:
+            def __getattr__(self, name: str) -> Dll:
+                if name.startswith("__"):
+                    raise AttributeError(name)
+                return load(name)
+
+        return Loader()
+
+
+def win_function_type(restype: Any, *argtypes: Any, **_: Any) -> Callable[..., Any]:
+    """What ``ctypes.WINFUNCTYPE`` is, as comtypes uses it: makes callers of a slot in a vtable."""
+
+    def prototype(slot: int, name: str, flags: Any = None, iid: Any = None) -> Any:
+        return com_method(slot, name, restype=restype, argtypes=argtypes, flags=flags, has_errors=iid is not None)
+
+    return prototype
+
+
+def forget_modules() -> None:
+    """Drops the packages that were imported on the stand-in, so that the next import is a first one."""
+    unknown = sys.modules.get("comtypes._post_coinit.unknwn")
+    if unknown is not None:
+        atexit.unregister(unknown._shutdown)
+    for name in list(sys.modules):
+        if name.startswith(tuple(f"{package}." for package in LOADED_WITH_WINDOWS)) or name in LOADED_WITH_WINDOWS:
+            del sys.modules[name]
+    if "live.sources" in sys.modules:
+        vars(sys.modules["live.sources"]).pop("kinect_v2_binding", None)
+
+
+def _shorten_long(patch: pytest.MonkeyPatch) -> None:
+    """Windows' long has 32 bits: without it a GUID is not 16 bytes and pykinect2's structures have other sizes."""
+    patch.setattr(ctypes, "c_long", ctypes.c_int)
+    patch.setattr(ctypes, "c_ulong", ctypes.c_uint)
+    patch.setattr(ctypes, "wintypes", None, raising=False)
+    patch.delitem(sys.modules, "ctypes.wintypes", raising=False)
+    patch.setattr(ctypes, "wintypes", importlib.import_module("ctypes.wintypes"))
+
+
+@contextmanager
+def installed() -> Iterator[Windows]:
+    """Puts the stand-in where comtypes and pykinect2 look, and takes it away again."""
+    windows = Windows()
+
+    def mbcs(name: str) -> codecs.CodecInfo | None:
+        return codecs.lookup("cp1252") if name == "mbcs" else None
+
+    codecs.register(mbcs)
+    forget_modules()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_ctypes, "COMError", COMError, raising=False)
+        patch.setattr(_ctypes, "CopyComPointer", None, raising=False)  # only COM servers call it
+        replacements = {
+            "_SimpleCData": SimpleData,
+            "FormatError": lambda code: f"error {code}",
+            "HRESULT": HRESULT,
+            "WINFUNCTYPE": win_function_type,
+            "WinDLL": windows.load,
+            "OleDLL": windows.load,
+            "windll": windows.loader(),
+            "oledll": windows.loader(),
+        }
+        for name, value in replacements.items():
+            patch.setattr(ctypes, name, value, raising=False)
+        _shorten_long(patch)
+        patch.setattr("platform.system", lambda: "Windows")
+        try:
+            yield windows
+        finally:
+            forget_modules()
+            codecs.unregister(mbcs)
