@@ -118,11 +118,17 @@ def joints_from(directions: np.ndarray, person: Person) -> np.ndarray:
     return joints
 
 
-def stand_on_floor(joints: np.ndarray, person: Person, stance: tuple[bool, bool]) -> np.ndarray:
-    """Returns ``joints`` (F, 25, 3) raised so that the lower of the standing ankles is at its height above y = 0."""
-    ankles = joints[:, [ankle for ankle, stands in zip(ANKLES, stance) if stands], 1]
-    lift = ANKLE_SHARE * person.height_m - ankles.min(axis=1)
-    return joints + np.stack([np.zeros_like(lift), lift, np.zeros_like(lift)], axis=1)[:, None]
+def turned(directions: np.ndarray, yaw_deg: float) -> np.ndarray:
+    """Returns (..., 3) directions or points turned about the vertical, toward the person's right."""
+    cos, sin = np.cos(np.radians(yaw_deg)), np.sin(np.radians(yaw_deg))
+    return directions @ np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
+
+
+def stand_on_floor(joints: np.ndarray, person: Person) -> np.ndarray:
+    """Returns ``joints`` (F, 25, 3) raised so that the lower ankle is at its height above the floor, y = 0."""
+    lift = np.zeros((len(joints), 1, 3))
+    lift[:, 0, 1] = ANKLE_SHARE * person.height_m - joints[:, ANKLES, 1].min(axis=1)
+    return joints + lift
 
 
 def plant(joints: np.ndarray, person: Person, side: int, ankle: np.ndarray) -> None:

@@ -13,7 +13,7 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 
-from live.sources.performer_body import BONE_OF, BONES, LEFT, RIGHT, direction, unit
+from live.sources.performer_body import BONE_OF, BONES, LEFT, RIGHT, direction, turned, unit
 from skeleton.layout import KINECT_V2
 
 Angle = tuple[float, float]
@@ -44,6 +44,7 @@ class Pose:
         leg: The working side's leg.
         other_leg: The other leg; None for the same.
         bend: How far the trunk leans to the working side.
+        turn: How far the whole body turns so that the working side comes to the front.
     """
 
     lean: float = 1
@@ -52,6 +53,7 @@ class Pose:
     leg: Leg = STRAIGHT
     other_leg: Leg | None = None
     bend: float = 0
+    turn: float = 0
 
     def directions(self, side: int) -> np.ndarray:
         """Returns the (24, 3) bone directions with ``side`` (LEFT or RIGHT) as the working side."""
@@ -72,7 +74,7 @@ class Pose:
             result[_bone("Hip", this)] = direction(90, 64, this)
             for joint, angle in zip(("Knee", "Ankle", "Foot"), leg):
                 result[_bone(joint, this)] = direction(*angle, this)
-        return result
+        return turned(result, -self.turn * toward)
 
     def _write_arm(self, result: np.ndarray, arm: Arm, side: int) -> None:
         upper, fore = arm
@@ -139,6 +141,16 @@ class Exercise:
 
 
 STANDING = Pose()
+STRIDE = Pose(
+    lean=3,
+    arm=((20, 165), (12, 130)),
+    other_arm=((20, 20), (38, 5)),
+    leg=((25, 0), (8, 0), (85, 0)),
+    other_leg=((13, 180), (38, 180), (50, 0)),
+)
+"""Walking, with the working side's leg in front."""
+PASSING = Pose(lean=3, leg=((3, 0), (3, 180), (75, 0)), other_leg=((22, 0), (45, 180), (60, 0)))
+"""Walking, with the working side's leg carrying the body and the other passing it."""
 
 EXERCISES: dict[str, Exercise] = {
     "deep squat": Exercise(
@@ -178,10 +190,10 @@ EXERCISES: dict[str, Exercise] = {
     "sit to stand": Exercise(
         start=Pose(lean=3, arm=((95, 84), (163, 5)), leg=((9, 112), (7, 138), (74, 0))),
         halfway=Pose(lean=27, arm=((96, 78), (159, -2)), leg=((47, 17), (13, 176), (59, 2))),
-        peak=Pose(lean=15, arm=((95, 75), (158, -6)), leg=((85, 15), (19, 186), (52, 12))),
+        peak=Pose(lean=12, arm=((95, 75), (158, -6)), leg=((85, 15), (19, 186), (52, 12))),
         has_sides=False,
         duration_s=2.9,
-        timing=Timing(0.1, 0.38, 0.62, 0.9),
+        timing=Timing(0.08, 0.36, 0.65, 0.9),
     ),
     "standing active straight leg raise": Exercise(
         start=Pose(lean=-2, arm=((83, 91), (165, 22)), other_arm=((92, 89), (160, 24))),
@@ -199,9 +211,9 @@ EXERCISES: dict[str, Exercise] = {
         duration_s=2.4,
     ),
     "standing shoulder extension": Exercise(
-        start=Pose(lean=-2, arm=((18, 67), (25, 0)), other_arm=((5, 110), (10, 23)), bend=2),
-        halfway=Pose(lean=-1, arm=((30, 135), (15, 125)), other_arm=((5, 108), (8, 22)), bend=3),
-        peak=Pose(lean=-1, arm=((60, 149), (47, 150)), other_arm=((5, 121), (7, 30)), bend=3),
+        start=Pose(turn=35, lean=-2, arm=((18, 67), (25, 0)), other_arm=((5, 110), (10, 23)), bend=2),
+        halfway=Pose(turn=35, lean=-1, arm=((30, 135), (15, 125)), other_arm=((5, 108), (8, 22)), bend=3),
+        peak=Pose(turn=35, lean=-1, arm=((60, 149), (47, 150)), other_arm=((5, 121), (7, 30)), bend=3),
         duration_s=2.2,
     ),
     "standing shoulder internal-external rotation": Exercise(

@@ -19,7 +19,7 @@ NOISE_AT_M = 2.5
 INFERRED_NOISE_M = 0.03
 """Standard deviation of what is added while a joint is inferred."""
 _CORRELATION_S = 0.15  # the sensor's own smoothing
-_INFERRED_CORRELATION_S = 0.4
+_GUESS_CORRELATION_S = 0.4
 
 # Capsules that hide what is behind them: first joint, second joint, radius in meters.
 _SOLID = ((0, 20, 0.13), (2, 3, 0.09), (4, 5, 0.05), (5, 6, 0.04), (8, 9, 0.05), (9, 10, 0.04),
@@ -33,14 +33,14 @@ _GUESSED_PER_S = {"HandTip": 0.10, "Thumb": 0.15, "Hand": 0.05, "Foot": 0.12, "W
 GUESSED_S = (0.1, 0.8)
 """How long a joint stays inferred without being hidden."""
 
-_HAND, _TIP, _THUMB = (7, 11), (21, 23), (22, 24)
+_HANDS, _TIPS = (7, 11), (21, 23)
 HAND_UNKNOWN, HAND_NOT_TRACKED, HAND_OPEN, HAND_CLOSED = 0, 1, 2, 3
 
 
 def _per_joint(table: dict[str, float]) -> np.ndarray:
-    """(25,) values by joint name without its side; names are looked up whole first, then by their beginning."""
+    """(25,) values by joint name without its side; the three spine joints share one."""
     names = [name.removesuffix("Left").removesuffix("Right") for name in KINECT_V2.joints]
-    return np.array([table.get(name, table.get("Spine", 0.0)) for name in names])
+    return np.array([table.get("Spine" if name.startswith("Spine") else name, 0.0) for name in names])
 
 
 _NOISE = _per_joint(NOISE_M)
@@ -82,50 +82,56 @@ class SensorModel:
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
-        self._noise = rng.standard_normal((25, 3))
-        self._guess = rng.standard_normal((25, 3))
+        self._noise, self._guess = rng.standard_normal((2, 25, 3))
         self._doubt = np.zeros(25)  # 0 where tracked .. 1 where long inferred
-        self._lost_until_s = np.full(25, -np.inf)
-        self._guessed_until_s = np.full(25, -np.inf)
+        self._lost_until_s, self._guessed_until_s = np.full((2, 25), -np.inf)
         self._time_s: float | None = None
 
-    def observe(self, time_s: float, joints: np.ndarray, is_hidden: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the joints as the sensor reports them, (25, 3) float32 meters, and their states (25,) int8.
+    def observe(
+        self, times_s: np.ndarray, joints: np.ndarray, is_hidden: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the joints as the sensor reports them, (F, 25, 3) float32 meters, and their states (F, 25) int8.
 
         Args:
-            time_s: Sensor time; must increase from call to call.
-            joints: (25, 3) the truth.
-            is_hidden: (25,) bool.
+            times_s: (F,) sensor times; must increase, from call to call as well.
+            joints: (F, 25, 3) the truth.
+            is_hidden: (F, 25) bool.
         """
-        step_s = 1 / 30 if self._time_s is None else time_s - self._time_s
-        self._time_s = time_s
-        self._noise = self._drift(self._noise, step_s / _CORRELATION_S)
-        self._guess = self._drift(self._guess, step_s / _INFERRED_CORRELATION_S)
-        self._begin_spans(time_s, step_s)
-
-        inferred = is_hidden | (time_s < self._guessed_until_s)
-        lost = time_s < self._lost_until_s
-        keep = np.exp(-step_s / _CORRELATION_S)
-        self._doubt = keep * self._doubt + (1 - keep) * inferred
-        distance = joints[:, 2:] / NOISE_AT_M
-        error = self._noise * _NOISE[:, None] * distance**2
-        error += self._guess * INFERRED_NOISE_M * (self._doubt * inferred)[:, None]
+        steps_s = np.diff(times_s, prepend=times_s[0] - 1 / 30 if self._time_s is None else self._time_s)
+        self._time_s = float(times_s[-1])
+        lost, guessed = self._spans(times_s, steps_s)
+        inferred = is_hidden | guessed
+        error = self._errors(steps_s, inferred) * (joints[:, :, 2:] / NOISE_AT_M) ** 2
         state = np.where(lost, NOT_TRACKED, np.where(inferred, INFERRED, TRACKED)).astype(np.int8)
-        seen = np.where(lost[:, None], 0.0, joints + error)  # the SDK reports a lost joint at the origin
+        seen = np.where(lost[:, :, None], 0.0, joints + error)  # the SDK reports a lost joint at the origin
         return seen.astype(np.float32), state
 
-    def _drift(self, noise: np.ndarray, share: float) -> np.ndarray:
-        keep = np.exp(-share)
-        return keep * noise + np.sqrt(1 - keep**2) * self._rng.standard_normal(noise.shape)
+    def _errors(self, steps_s: np.ndarray, inferred: np.ndarray) -> np.ndarray:
+        """(F, 25, 3) errors at ``NOISE_AT_M``: slow noise, and a slower, larger one that grows while inferred."""
+        fresh = self._rng.standard_normal((2, len(steps_s), 25, 3))
+        noise_keep, guess_keep = (np.exp(-steps_s / time_s) for time_s in (_CORRELATION_S, _GUESS_CORRELATION_S))
+        errors = np.empty(fresh.shape[1:])
+        for i in range(len(steps_s)):
+            self._noise = noise_keep[i] * self._noise + np.sqrt(1 - noise_keep[i] ** 2) * fresh[0, i]
+            self._guess = guess_keep[i] * self._guess + np.sqrt(1 - guess_keep[i] ** 2) * fresh[1, i]
+            self._doubt = noise_keep[i] * self._doubt + (1 - noise_keep[i]) * inferred[i]
+            errors[i] = self._noise * _NOISE[:, None] + self._guess * (INFERRED_NOISE_M * self._doubt)[:, None]
+        return errors
 
-    def _begin_spans(self, time_s: float, step_s: float) -> None:
-        for until_s, rate, spans in (
+    def _spans(self, times_s: np.ndarray, steps_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(F, 25) bool each: which joints are lost, and which are guessed without being hidden."""
+        result = []
+        for until_s, rate, (shortest_s, longest_s) in (
             (self._lost_until_s, _LOST, LOST_S),
             (self._guessed_until_s, _GUESSED, GUESSED_S),
         ):
-            chance, length_s = self._rng.random((2, 25))
-            begins = (chance < rate * step_s) & (time_s >= until_s)
-            until_s[begins] = time_s + (spans[0] + length_s * (spans[1] - spans[0]))[begins]
+            chance, length = self._rng.random((2, len(times_s), 25))
+            begins = chance < rate * steps_s[:, None]
+            ends_s = np.where(begins, times_s[:, None] + shortest_s + length * (longest_s - shortest_s), -np.inf)
+            every_s = np.maximum.accumulate(np.vstack([until_s, ends_s]))
+            until_s[:] = every_s[-1]
+            result.append(times_s[:, None] < every_s[1:])
+        return result[0], result[1]
 
 
 def hand_states(state: np.ndarray, *, is_busy: bool) -> tuple[int, int]:
@@ -138,6 +144,6 @@ def hand_states(state: np.ndarray, *, is_busy: bool) -> tuple[int, int]:
         else HAND_CLOSED
         if is_busy
         else HAND_OPEN
-        for hand, tip in zip(_HAND, _TIP)
+        for hand, tip in zip(_HANDS, _TIPS)
     ]
     return hands[0], hands[1]

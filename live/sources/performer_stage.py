@@ -1,24 +1,49 @@
-"""The stage of the synthetic performers: who is where, comes and goes, and what the sensor sees of all of them."""
+"""The stage of the synthetic performers: who is where, comes and goes, and what the sensor sees of all of them.
+
+Nobody walks through anybody: before a person moves, the floor that the movement sweeps is claimed, and what would
+touch another's claim, or leave the sensor's view, is not done. So people need not know of one another.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from live.sources.performer_body import random_person
+from live.sources.performer_body import LEFT, random_person, turned
+from live.sources.performer_clips import Clip
 from live.sources.performer_exercises import EXERCISES
-from live.sources.performer_script import Script
+from live.sources.performer_moves import STRIDE_SHARE, Moves
 from live.sources.performer_sensor import SensorModel, hand_states, hidden
 from skeleton.frames import Body
 
-FIRST_ID = 72057594037927936 + 1000
-"""Kinect ids are 64-bit numbers of this size: no float can hold them."""
+FIRST_ID = 72057594037928000
+"""Kinect tracking ids are 64-bit numbers of this size (2**56 and more): no float can hold them."""
 
-# Where people stand: to the sensor's left and away from it, meters. The first row, then the second.
-PLACES_M = ((0.0, 2.6), (-1.25, 2.9), (1.25, 2.9), (-0.65, 3.9), (1.9, 4.0), (-1.95, 4.0))
-_PLACE_SPREAD_M = 0.05
-_YAW_DEG = 35.0
+_FEW_M = {
+    1: ((0.0, 2.7),),
+    2: ((-0.85, 2.8), (0.85, 2.8)),
+    3: ((0.0, 2.7), (-1.2, 3.1), (1.2, 3.1)),
+}
+_MANY_M = ((0.0, 2.75), (-1.44, 3.1), (1.44, 3.1), (-0.72, 3.9), (0.72, 3.9), (2.16, 4.0))
+"""Where people stand: across, and away from the sensor, meters. Columns differ, so that all can walk in and out."""
+_SPREAD_M = (0.04, 0.10)
+YAW_DEG = 35.0
+"""People face the sensor within this angle, to either side."""
+SENSOR_HEIGHT_M = (0.90, 1.00)
+
+VIEW_TAN = (0.708, 0.577)
+"""Half the depth camera's view, 70.6 by 60 degrees, as tangents: across and up."""
+FARTHEST_M = 4.5
+"""The sensor tracks bodies up to here."""
+_MARGIN_M = 0.05  # flesh around the joints' swept area
+_HANDS_SEEN = 2  # the SDK computes hand states for two bodies only
+
+_SWEEP = 6  # moments of a clip at which its sweep is measured
+_CLAIM_KEPT_S = 2.0  # claims that are over are kept this long: people decide up to a block of frames ahead
+
+_STAY_S, _AWAY_S, _PAUSE_S = (50.0, 120.0), (2.0, 6.0), (1.0, 3.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,55 +65,169 @@ class Performance:
     end_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A stretch of floor that one person uses for a time: meters across and away from the sensor."""
+
+    left: float
+    right: float
+    near: float
+    far: float
+    from_s: float
+    until_s: float
+
+    def meets(self, other: Claim) -> bool:
+        """Whether the two touch at any time."""
+        return (
+            self.left < other.right
+            and other.left < self.right
+            and self.near < other.far
+            and other.near < self.far
+            and self.from_s < other.until_s
+            and other.from_s < self.until_s
+        )
+
+
 class Actor:
-    """One person on stage."""
+    """One person: on the way in, exercising, on the way out, gone."""
 
     def __init__(
-        self, body_id: int, place: int, rng: np.random.Generator, *, enters_s: float, leaves_s: float
+        self,
+        body_id: int,
+        place: int,
+        rng: np.random.Generator,
+        *,
+        place_m: tuple[float, float],
+        enters_s: float,
+        leaves_s: float,
+        height_m: float,
     ) -> None:
-        self.body_id, self.place = body_id, place
-        self.enters_s, self.leaves_s = enters_s, leaves_s
+        self.body_id, self.place, self.leaves_s = body_id, place, leaves_s
         self.person = random_person(rng)
         self.sensor = SensorModel(rng)
         self.performances: list[Performance] = []
+        self.claims: list[Claim] = []
+        self.is_gone = False
+        across, away = place_m
+        spread = rng.uniform(-1, 1, 2) * _SPREAD_M
+        self._origin_m = np.array([across + spread[0], -height_m, away + spread[1]])
+        self._yaw_deg = float(rng.uniform(-YAW_DEG, YAW_DEG))
         self._rng = rng
-        x, z = PLACES_M[place]
-        self._at_m = np.array([x, 0.0, z]) + rng.uniform(-1, 1, 3) * (_PLACE_SPREAD_M, 0, _PLACE_SPREAD_M)
-        self._turn = turn(float(rng.uniform(-_YAW_DEG, _YAW_DEG)))
+        self._moves = Moves(self.person, rng, enters_s)
+        stride_m = STRIDE_SHARE * self.person.height_m
+        self._strides = max(1, int(np.ceil((FARTHEST_M + 0.3 - self._origin_m[2]) / stride_m)))
+        self._clips: list[Clip] = []
         self._bag: list[str] = []
-        self._script = Script(self.person, rng, start_s=enters_s, choose=self._choose)
-        self._clip = self._script.next()
-
-    def joints(self, time_s: float, sensor_height_m: float) -> np.ndarray:
-        """Returns the true joints (25, 3) in camera space; times must not go back."""
-        while time_s >= self._clip.end_s:
-            self._clip = self._script.next()
-            if self._clip.label is not None:
-                self.performances.append(
-                    Performance(self.body_id, self._clip.label, self._side, self._clip.start_s, self._clip.end_s)
-                )
-        joints = self._clip.joints(np.array([time_s]), self.person)[0]
-        return joints @ self._turn.T + self._at_m - (0, sensor_height_m, 0)
+        self._has_entered = False
 
     @property
-    def is_busy(self) -> bool:
-        """Whether a repetition is going on."""
-        return self._clip.label is not None
+    def next_s(self) -> float:
+        """When this person has to decide what to do next."""
+        return self._moves.now_s
 
-    def _choose(self, time_s: float) -> tuple[str, int]:
-        del time_s
+    def decide(self, others: Sequence[Claim]) -> None:
+        """Adds clips: walks in, stands and does an exercise, or walks out, as the others' claims allow."""
+        if not self._has_entered:
+            self._enter(others)
+        elif self.next_s >= self.leaves_s:
+            self._leave(others)
+        else:
+            self._stand()
+            self._perform(others)
+
+    def clip_at(self, time_s: float) -> Clip | None:
+        """Returns the clip that goes on at a time; None before the person comes and after they left."""
+        return next((clip for clip in self._clips if clip.start_s <= time_s < clip.end_s), None)
+
+    def joints(self, times_s: np.ndarray) -> np.ndarray:
+        """Returns the true joints (F, 25, 3) in camera space; NaN while the person is not there."""
+        joints = np.full((len(times_s), 25, 3), np.nan)
+        for clip in self._clips:
+            inside = (clip.start_s <= times_s) & (times_s < clip.end_s)
+            if inside.any():
+                joints[inside] = self._in_camera_space(clip, times_s[inside])
+        return joints
+
+    def forget(self, before_s: float) -> None:
+        """Drops clips that are over."""
+        self._clips = [clip for clip in self._clips if clip.end_s > before_s]
+
+    def _enter(self, others: Sequence[Claim]) -> None:
+        home = self._claim(Moves(self.person, self._rng, self.next_s).stand(1.0), until_s=np.inf)
+        walk = self._moves.walk_in(-self._yaw_deg, self._strides)
+        self._has_entered = not any(home.meets(other) for other in others) and self._try(walk, others, is_walk=True)
+        if self._has_entered:
+            self.claims.append(home)
+        else:
+            self._moves.now_s = walk[0].start_s + 1.0
+
+    def _leave(self, others: Sequence[Claim]) -> None:
+        self.is_gone = self._try(self._moves.walk_out(180.0 - self._yaw_deg, self._strides), others, is_walk=True)
+        if self.is_gone:
+            self.claims = [replace(claim, until_s=min(claim.until_s, self.next_s)) for claim in self.claims]
+        else:
+            self._stand()
+
+    def _stand(self) -> None:
+        self._clips += self._moves.stand(float(self._rng.uniform(*_PAUSE_S)))
+
+    def _perform(self, others: Sequence[Claim]) -> None:
+        """Takes the first exercise of a shuffled bag that fits, left or right; or goes on standing."""
         if not self._bag:
             self._bag = [str(label) for label in self._rng.permutation(list(EXERCISES))]
-        label = self._bag.pop()
-        side = int(self._rng.integers(2))
-        self._side = ("left", "right")[side] if EXERCISES[label].has_sides else ""
-        return label, side
+        first, count = int(self._rng.integers(2)), int(self._rng.integers(1, 4))
+        for label in self._bag[::-1]:
+            for side in (first, 1 - first):
+                if self._try(self._moves.exercise(label, side, count), others):
+                    self._bag.remove(label)
+                    return
+
+    def _try(self, clips: list[Clip], others: Sequence[Claim], *, is_walk: bool = False) -> bool:
+        """Does ``clips`` when they touch nobody and, unless it is a walk, stay in view; otherwise takes them back."""
+        claim = self._claim(clips, until_s=clips[-1].end_s)
+        is_free = not any(claim.meets(other) for other in others)
+        if not is_free or not (is_walk or in_view(self._swept(clips)).all()):
+            self._moves.now_s, self._moves.at_m = clips[0].start_s, clips[0].at_m
+            return False
+        self.claims = [old for old in self.claims if old.until_s > clips[0].start_s - _CLAIM_KEPT_S] + [claim]
+        self._clips += clips
+        self.performances += [
+            Performance(self.body_id, c.label, _side_name(c), c.start_s, c.end_s)
+            for c in clips
+            if c.label is not None
+        ]
+        return True
+
+    def _claim(self, clips: list[Clip], *, until_s: float) -> Claim:
+        """The floor that ``clips`` sweep."""
+        across, _, away = np.moveaxis(self._swept(clips), -1, 0)
+        return Claim(
+            left=float(across.min()) - _MARGIN_M,
+            right=float(across.max()) + _MARGIN_M,
+            near=float(away.min()) - _MARGIN_M,
+            far=float(away.max()) + _MARGIN_M,
+            from_s=clips[0].start_s,
+            until_s=until_s,
+        )
+
+    def _swept(self, clips: list[Clip]) -> np.ndarray:
+        """(N, 25, 3) joints at a few moments of ``clips``."""
+        return np.concatenate([self._in_camera_space(c, np.linspace(c.start_s, c.end_s, _SWEEP)) for c in clips])
+
+    def _in_camera_space(self, clip: Clip, times_s: np.ndarray) -> np.ndarray:
+        return turned(clip.joints(times_s, self.person), self._yaw_deg) + self._origin_m
 
 
-def turn(yaw_deg: float) -> np.ndarray:
-    """Returns the (3, 3) rotation about the vertical that turns a body to its right."""
-    c, s = np.cos(np.radians(yaw_deg)), np.sin(np.radians(yaw_deg))
-    return np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]])
+def _side_name(clip: Clip) -> str:
+    if clip.label is None or not EXERCISES[clip.label].has_sides:
+        return ""
+    return "left" if clip.side == LEFT else "right"
+
+
+def in_view(joints: np.ndarray) -> np.ndarray:
+    """Returns (...) bool: which of (..., 3) points in camera space the depth camera sees."""
+    x, y, z = np.moveaxis(joints, -1, 0)
+    return (np.abs(x) < VIEW_TAN[0] * z) & (np.abs(y) < VIEW_TAN[1] * z) & (z > 0.5)
 
 
 class Stage:
@@ -103,38 +242,87 @@ class Stage:
     def __init__(self, people: int, seed: int, *, comings_and_goings: bool) -> None:
         self._rng = np.random.default_rng((seed, 0))
         self._comings_and_goings = comings_and_goings
-        self.sensor_height_m = float(self._rng.uniform(0.9, 1.0))
-        self.floor = (0.0, 1.0, 0.0, self.sensor_height_m)
-        self._next_id = FIRST_ID
-        self._left: list[Performance] = []
-        self._actors = [self._enter(place, 0.5 + 0.7 * place) for place in range(people)]
+        self._height_m = float(self._rng.uniform(*SENSOR_HEIGHT_M))
+        self.floor = (0.0, 1.0, 0.0, self._height_m)
+        self._places_m = _FEW_M.get(people, _MANY_M)
+        self._last_id = FIRST_ID
+        self._past: list[Performance] = []
+        self._actors = [self._enter(place, 0.3 + 0.2 * place) for place in range(people)]
 
-    def bodies(self, time_s: float) -> tuple[Body, ...]:
-        """Returns what the sensor reports at ``time_s``; times must increase from call to call."""
-        self._exchange(time_s)
-        present = [actor for actor in self._actors if actor.enters_s <= time_s]
-        truth = [actor.joints(time_s, self.sensor_height_m) for actor in present]
-        bodies = []
-        for actor, joints in zip(present, truth):
-            is_hidden = np.zeros(len(joints), dtype=bool)
-            for other in truth:
-                is_hidden |= hidden(joints[None], other[None])[0]
-            seen, state = actor.sensor.observe(time_s, joints, is_hidden)
-            bodies.append(Body(actor.body_id, seen, state, hand_states(state, is_busy=actor.is_busy)))
-        return tuple(bodies)
+    def bodies(self, times_s: np.ndarray) -> list[tuple[Body, ...]]:
+        """Returns what the sensor reports at each of ``times_s``, which must increase, from call to call as well."""
+        self._decide(float(times_s[-1]))
+        truth = [actor.joints(times_s) for actor in self._actors]
+        frames: list[list[Body]] = [[] for _ in times_s]
+        for actor, joints in zip(self._actors, truth):
+            self._observe(actor, times_s, joints, truth, frames)
+        for actor in self._actors:
+            actor.forget(float(times_s[-1]))
+        return [tuple(bodies) for bodies in frames]
 
     def performances(self, until_s: float) -> list[Performance]:
         """Returns the repetitions that ended by ``until_s``, by start."""
-        every = self._left + [performance for actor in self._actors for performance in actor.performances]
+        every = self._past + [performance for actor in self._actors for performance in actor.performances]
         return sorted((p for p in every if p.end_s <= until_s), key=lambda p: (p.start_s, p.body_id))
 
-    def _enter(self, place: int, enters_s: float) -> Actor:
-        stays_s = float(self._rng.uniform(60.0, 120.0)) if self._comings_and_goings else np.inf
-        self._next_id += int(self._rng.integers(1, 50))
-        return Actor(self._next_id, place, self._rng.spawn(1)[0], enters_s=enters_s, leaves_s=enters_s + stays_s)
+    def _decide(self, until_s: float) -> None:
+        """Lets people decide, in the order of time, until everyone has something to do at ``until_s``."""
+        while (actor := min(self._actors, key=lambda a: a.next_s)).next_s <= until_s:
+            if actor.is_gone:
+                self._past += actor.performances
+                index = self._actors.index(actor)
+                self._actors[index] = self._enter(actor.place, actor.next_s + float(self._rng.uniform(*_AWAY_S)))
+                continue
+            actor.decide([claim for other in self._actors if other is not actor for claim in other.claims])
 
-    def _exchange(self, time_s: float) -> None:
-        for index, actor in enumerate(self._actors):
-            if time_s >= actor.leaves_s:
-                self._left += [p for p in actor.performances if p.end_s <= actor.leaves_s]
-                self._actors[index] = self._enter(actor.place, time_s + float(self._rng.uniform(3.0, 6.0)))
+    def _observe(
+        self,
+        actor: Actor,
+        times_s: np.ndarray,
+        joints: np.ndarray,
+        everyone: Sequence[np.ndarray],
+        frames: list[list[Body]],
+    ) -> None:
+        present = in_view(joints[:, 0]) & (joints[:, 0, 2] < FARTHEST_M)
+        if not present.any():
+            return
+        shown, seen = joints[present], in_view(joints[present])
+        is_hidden = ~seen
+        for other in everyone:
+            if _may_hide(other[present], shown):
+                is_hidden |= hidden(shown, other[present])
+        reported, state = actor.sensor.observe(times_s[present], shown, is_hidden)
+        for row, index in enumerate(np.flatnonzero(present)):
+            clip = actor.clip_at(float(times_s[index]))
+            is_busy = clip is not None and clip.label is not None
+            hands = hand_states(state[row], is_busy=is_busy) if len(frames[index]) < _HANDS_SEEN else (0, 0)
+            edges = clipped_edges(shown[row])
+            frames[index].append(Body(actor.body_id, reported[row], state[row], hands, edges))
+
+    def _enter(self, place: int, enters_s: float) -> Actor:
+        stays_s = float(self._rng.uniform(*_STAY_S)) if self._comings_and_goings else np.inf
+        self._last_id += int(self._rng.integers(1, 50))
+        return Actor(
+            self._last_id,
+            place,
+            self._rng.spawn(1)[0],
+            place_m=self._places_m[place],
+            enters_s=enters_s,
+            leaves_s=enters_s + stays_s,
+            height_m=self._height_m,
+        )
+
+
+def _may_hide(front: np.ndarray, behind: np.ndarray) -> bool:
+    """Whether the directions to two bodies (F, 25, 3) overlap across at all."""
+    ahead, back = front[..., 0] / front[..., 2], behind[..., 0] / behind[..., 2]
+    # fmin and fmax look past the NaN of one who is only partly there.
+    low, high = np.fmin.reduce(ahead, axis=None), np.fmax.reduce(ahead, axis=None)
+    return bool(low - 0.1 < back.max() and back.min() < high + 0.1)
+
+
+def clipped_edges(joints: np.ndarray) -> int:
+    """Returns which edges of the view cut a body, as the SDK's bit mask: 1 right, 2 left, 4 top, 8 bottom."""
+    across, up = joints[:, 0] / joints[:, 2], joints[:, 1] / joints[:, 2]
+    cut = (across.max() > VIEW_TAN[0], across.min() < -VIEW_TAN[0], up.max() > VIEW_TAN[1], up.min() < -VIEW_TAN[1])
+    return sum(bit for bit, is_cut in zip((1, 2, 4, 8), cut) if is_cut)
