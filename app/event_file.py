@@ -1,0 +1,49 @@
+"""The table of events: ``start_s,end_s,body,label,confidence``, one line an action, in the order of their starts.
+
+Times are seconds since the first frame; ``body`` is the tracking id, which a recording has as well.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from live.view import ActionEvent
+
+COLUMNS = ("start_s", "end_s", "body", "label", "confidence")
+
+
+def write_events(path: Path, events: Iterable[ActionEvent]) -> None:
+    """Writes the table beside its place and then moves it there.
+
+    Args:
+        path: The file, replaced when it exists.
+        events: Actions; an end that is not known stays empty.
+
+    Raises:
+        OSError: The folder cannot be written to, or the disk is full.
+    """
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
+    try:
+        with open(descriptor, "w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(COLUMNS)
+            table.writerows(_row(event) for event in sorted(events, key=lambda one: (one.start_s, one.person)))
+        os.chmod(temporary, 0o644)  # mkstemp makes files that only their owner may read
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _row(event: ActionEvent) -> tuple[str, str, int, str, str]:
+    end = "" if event.end_s is None else f"{event.end_s:.3f}"
+    return f"{event.start_s:.3f}", end, event.body_id, _plain(event.label), f"{event.confidence:.3f}"
+
+
+def _plain(label: str) -> str:
+    """Keeps a label from being a formula when a spreadsheet opens the table."""
+    return f"'{label}" if label[:1] in ("=", "+", "-", "@", "\t", "\r") else label

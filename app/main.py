@@ -1,0 +1,217 @@
+"""Starts the app: flags, what the machine lacks, exception hooks, window or video, exit code."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if sys.platform == "win32":
+    # Before PyQt5: its wheel holds an old msvcp140.dll, and the library that comes first serves the whole process.
+    # ONNX Runtime does not start on that one.
+    from live.runtime import load
+
+    load()
+
+from app import preflight
+from app.logs import ExceptionHooks, start_logging, stop_logging
+from app.options import DEMO_DURATION_S, PRETRAINED, Options, check, parse, source_kind
+from skeleton.command_line import run
+from skeleton.errors import ConfigError
+
+if TYPE_CHECKING:  # at run time these come in when they are needed: flags and sentences must not wait for them
+    from app.main_window import MainWindow
+    from app.session import Choice, LivePipeline
+    from live.recognizer import Recognizer
+    from live.sources.table import SourceOptions
+    from models.card import ModelCard
+
+FIRST_PAINT_VARIABLE = "KAR_FIRST_PAINT"
+"""Names a file into which the window writes the time (``time.time()``) of its first painted body frame."""
+INTERRUPT_EXIT_CODE = 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the app and returns its exit code."""
+    options = parse(arguments)
+    return run(lambda: _start(options), is_verbose=options.is_verbose)
+
+
+def _start(options: Options) -> int:
+    check(options)
+    log_file = start_logging(is_verbose=options.is_verbose)
+    hooks = ExceptionHooks(log_file, report=_print_error)
+    hooks.install()
+    try:
+        if options.is_headless:
+            return _render(options)
+        display = preflight.find_display()
+        if not display.name and not display.is_open:
+            print(f"No display ({display.reason}): rendering into a video instead of a window.", file=sys.stderr)
+            return _render(options)
+        return _open_window(options, display, hooks)
+    finally:
+        stop_logging()
+
+
+def _open_window(options: Options, display: preflight.Display, hooks: ExceptionHooks) -> int:
+    _require_libraries(display.platform or "xcb")
+    if not display.is_open:
+        raise ConfigError(
+            f"A window needs a display, but '{display.name}' cannot be opened: {display.reason}.",
+            remedy="Set DISPLAY to a running X server, or add --headless to render into a video.",
+        )
+    if display.platform:
+        os.environ["QT_QPA_PLATFORM"] = display.platform
+    from PyQt5.QtCore import QSettings, QTimer
+
+    from app.application import font_problem, make_application
+    from app.main_window import MainWindow
+    from app.session import Session
+
+    application = make_application()
+    session = Session(_make_pipeline, _load_card, _first_choice(options))
+    window = MainWindow(session, QSettings())
+    hooks.report = window.reported.emit
+    # Python sees a signal only between its own instructions; the window's timer gives it 30 chances a second.
+    signal.signal(signal.SIGINT, lambda *_: window.close())
+    signal.signal(signal.SIGTERM, lambda *_: window.close())
+    window.show()
+    _note_first_paint(window)
+    if problem := font_problem(application):
+        print(f"warning: {problem}", file=sys.stderr)
+        window.notify(problem)
+    QTimer.singleShot(0, session.start)  # the window first: opening a source and a model takes longer
+    if options.duration_s is not None:
+        QTimer.singleShot(round(options.duration_s * 1000), window.close)
+    try:
+        return application.exec_()
+    finally:
+        session.close()
+        hooks.report = _print_error
+
+
+def _print_error(sentence: str) -> None:
+    print(f"error: {sentence}", file=sys.stderr)
+
+
+def _render(options: Options) -> int:
+    from live.offline import run as run_offline
+    from live.recognizer import Recognizer
+    from live.sources.table import SOURCES
+
+    _require_libraries("offscreen")
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    from app.application import font_problem, make_application
+    from app.headless import print_progress, render
+
+    application = make_application()
+    if problem := font_problem(application):
+        print(f"warning: {problem}", file=sys.stderr)
+    kind = source_kind(options)
+    output, events = _outputs(options, kind)
+    source = SOURCES[kind](_source_options(dataclasses.replace(options, speed=math.inf)))
+    recognizer = Recognizer(options.model or PRETRAINED, provider=options.provider)
+    began_s = time.monotonic()
+    result = render(
+        run_offline(source, recognizer),
+        output,
+        events=events,
+        duration_s=options.duration_s or (DEMO_DURATION_S if kind == "demo" else None),
+        speed=1.0 if math.isinf(options.speed) else options.speed,
+        progress=print_progress,
+    )
+    table = f", {len(result.events)} actions in {events}" if events else ""
+    print(f"{output}: {result.video_s:.1f} s{table}, in {time.monotonic() - began_s:.1f} s")
+    if result.is_interrupted:
+        print("Interrupted; what was rendered so far is kept.", file=sys.stderr)
+        return INTERRUPT_EXIT_CODE
+    return 0
+
+
+def _outputs(options: Options, kind: str) -> tuple[Path, Path | None]:
+    """Where the video and the table go; without --output both get a name that says what is in them."""
+    if options.output is not None:
+        return options.output, options.events
+    stem = f"{options.recording.stem}-labeled" if kind == "replay" and options.recording else "demo"
+    return Path(f"{stem}.mp4"), options.events or Path(f"{stem}-events.csv")
+
+
+def _source_options(options: Options) -> SourceOptions:
+    from live.sources.table import SourceOptions
+
+    return SourceOptions(
+        recording=options.recording,
+        video=options.video,
+        speed=options.speed,
+        is_looping=options.is_looping,
+        people=options.people,
+    )
+
+
+def _first_choice(options: Options) -> Choice:
+    from app.session import Choice
+
+    kind = source_kind(options)
+    return Choice(
+        kind=kind,
+        source=_source_options(options),
+        model=options.model or PRETRAINED,
+        provider=options.provider,
+        can_fall_back=options.source == "auto" and kind == "kinect",
+    )
+
+
+def _make_pipeline(choice: Choice) -> LivePipeline:
+    from live.pipeline import Pipeline
+    from live.sources.table import SOURCES
+
+    return Pipeline(
+        SOURCES[choice.kind](choice.source), functools.partial(_load_recognizer, choice.model, choice.provider)
+    )
+
+
+def _load_recognizer(model: Path, provider: str) -> Recognizer:
+    from live.recognizer import Recognizer
+
+    return Recognizer(model, provider=provider)
+
+
+def _load_card(model: Path, provider: str) -> ModelCard:
+    return _load_recognizer(model, provider).card
+
+
+def _require_libraries(platform: str) -> None:
+    packages = preflight.missing_libraries(platform)
+    if packages:
+        raise ConfigError(
+            f"Qt needs system libraries that this machine lacks: {', '.join(packages)}.",
+            remedy=f"Install them: {preflight.install_command(packages)}",
+        )
+    try:
+        import PyQt5.QtWidgets  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(
+            f"PyQt5 must be installed, but cannot be loaded: {error}.",
+            remedy="Install the app's packages: pip install -r requirements-app.txt",
+        ) from None
+
+
+def _note_first_paint(window: MainWindow) -> None:
+    path = os.environ.get(FIRST_PAINT_VARIABLE)
+    if not path:
+        return
+
+    def note() -> None:
+        if window.view.frame is not None:
+            window.picture.painted.disconnect(note)
+            Path(path).write_text(f"{time.time():.6f}\n", encoding="utf-8")
+
+    window.picture.painted.connect(note)

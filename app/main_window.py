@@ -1,0 +1,253 @@
+"""The window: puts the panels together, asks the session for a view 30 times a second, and forwards what is done.
+
+What a view means is the presenter's business, what is open is the session's; this file only connects.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from PyQt5.QtCore import QSettings, QSize, QTimer, pyqtSignal
+from PyQt5.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication
+from PyQt5.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
+
+from app import theme
+from app.banner import BannerStack
+from app.event_file import write_events
+from app.events import EventPanel
+from app.menu import Menu
+from app.picture import Picture
+from app.presenter import Presenter, ended, events_of
+from app.scores import ScorePanel
+from app.session import Session
+from app.status import StatusLine
+from app.transport import TransportBar
+from live.sources.base import Transport
+from live.view import Banner, PipelineView, Severity
+from skeleton.errors import AppError
+
+TICK_MS = 33
+USUAL_SIZE = (1280, 780)
+TEXTS_EVERY_S = 0.25
+"""Numbers that change 30 times a second cannot be read."""
+NOTICE_S = 8.0
+"""How long a sentence of the window's own stays when nobody closes it."""
+MODEL_SUFFIX = ".onnx"
+
+
+class MainWindow(QMainWindow):
+    """The app's one window.
+
+    Args:
+        session: What is open; the window closes it.
+        settings: Where size and switches are remembered.
+        clock: Seconds; a test's own, or the computer's.
+    """
+
+    reported = pyqtSignal(str)
+    """A sentence to show, from any thread."""
+
+    def __init__(self, session: Session, settings: QSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self.session = session
+        self.presenter = Presenter()
+        self.view = PipelineView()
+        self._settings, self._clock = settings, clock
+        self._notices: dict[str, tuple[Banner, float]] = {}
+        self._closed_banners: set[str] = set()
+        self._texts_at = -TEXTS_EVERY_S
+        self._revision = session.revision
+        self._build()
+        self._connect()
+        self._restore()
+        self.timer = QTimer(self)
+        self.timer.setInterval(TICK_MS)
+        self.timer.timeout.connect(self.tick)
+        self.timer.start()
+
+    def tick(self) -> None:
+        """Takes the newest view and shows it."""
+        self.view = self.session.poll()
+        if self.session.revision != self._revision:
+            self._revision = self.session.revision
+            self.presenter = self.presenter.anew()
+            self._closed_banners.clear()
+            self._texts_at = -TEXTS_EVERY_S
+        self.presenter.take(self.view)
+        self.picture.show_scene(self.presenter.scene(self.view))
+        self.transport.show_state(self.presenter.transport(self.view), self.presenter.events)
+        self.scores.show_scores(self.presenter.scores(self.view))
+        self.events.show_events(events_of(self.presenter.events))
+        self._show_banners()
+        if self._clock() - self._texts_at >= TEXTS_EVERY_S:
+            self._texts_at = self._clock()
+            self.status.show_texts(self.presenter.status(self.view))
+            self._show_title()
+
+    def notify(self, text: str, severity: Severity = Severity.ERROR) -> None:
+        """Shows a sentence above the picture for a while."""
+        self._notices[text] = (Banner(severity, text), self._clock() + NOTICE_S)
+        while len(self._notices) > 8:
+            self._notices.pop(next(iter(self._notices)))
+
+    def open_file(self, path: Path) -> None:
+        """Opens a model (by its suffix) or a recording; what is open stays until the new one has shown to work."""
+        try:
+            if path.suffix.lower() == MODEL_SUFFIX:
+                self.session.open_model(path)
+            else:
+                self.session.open_recording(path)
+        except (AppError, OSError) as error:
+            self.notify(str(error))
+            return
+        self._settings.setValue("folder", str(path.parent))
+
+    def command(self, command: Transport) -> None:
+        """Forwards a transport command."""
+        self.session.command(command)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Remembers the window and ends the threads."""
+        self.timer.stop()
+        self._remember()
+        self.session.close()
+        event.accept()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Takes one local file."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Opens the file dropped."""
+        for url in event.mimeData().urls()[:1]:
+            self.open_file(Path(url.toLocalFile()))
+
+    def _build(self) -> None:
+        self.setWindowTitle("Action recognition")
+        self.setMinimumSize(*theme.SMALLEST_WINDOW)
+        screen = QGuiApplication.primaryScreen().availableSize()
+        self.resize(QSize(*USUAL_SIZE).boundedTo(screen))
+        self.setAcceptDrops(True)
+        self.banners, self.picture, self.transport = BannerStack(), Picture(), TransportBar()
+        self.scores, self.events, self.status = ScorePanel(), EventPanel(), StatusLine()
+        self.side = QWidget()
+        self.side.setFixedWidth(theme.SIDE_PANEL_WIDTH)
+        panels = _column(self.side, self.scores, self.events)
+        panels.setStretch(1, 1)
+        left = QWidget()
+        _column(left, self.banners, self.picture, self.transport).setStretch(1, 1)
+        middle = QHBoxLayout()
+        middle.setSpacing(10)
+        middle.addWidget(left, 1)
+        middle.addWidget(self.side)
+        root = QWidget()
+        rows = QVBoxLayout(root)
+        rows.setContentsMargins(12, 6, 12, 6)
+        rows.setSpacing(8)
+        rows.addLayout(middle, 1)
+        rows.addWidget(self.status)
+        self.setCentralWidget(root)
+        self.menu = Menu(self)
+
+    def _connect(self) -> None:
+        self.reported.connect(self.notify)
+        self.picture.clicked.connect(self._choose)
+        self.scores.chosen.connect(self._choose)
+        self.transport.commanded.connect(self.command)
+        self.events.picked.connect(self._go_to)
+        self.banners.closed.connect(self._close_banner)
+        self.menu.opened.connect(self._ask_for_file)
+        self.menu.demo.triggered.connect(lambda: self.session.open_demo())
+        self.menu.save.triggered.connect(self._ask_where_to_save)
+        self.menu.play.triggered.connect(self.transport.toggle)
+        self.menu.back.triggered.connect(lambda: self.transport.step(-1))
+        self.menu.forward.triggered.connect(lambda: self.transport.step(1))
+        self.menu.heat.toggled.connect(self._switch)
+        self.menu.labels.toggled.connect(self._switch)
+        self.menu.mirror.toggled.connect(self._switch)
+        self.menu.full_screen.toggled.connect(self._show_full_screen)
+
+    def _switch(self) -> None:
+        self.presenter.shows_heat = self.menu.heat.isChecked()
+        self.presenter.shows_labels = self.menu.labels.isChecked()
+        self.presenter.is_mirrored = self.menu.mirror.isChecked()
+
+    def _choose(self, person: int) -> None:
+        self.presenter.choose(person or None, self.view)
+
+    def _go_to(self, time_s: float) -> None:
+        if self.presenter.transport(self.view).can_seek:
+            self.command(Transport(seek_s=time_s))
+
+    def _show_banners(self) -> None:
+        now = self._clock()
+        self._notices = {text: (one, end) for text, (one, end) in self._notices.items() if now < end}
+        running = [one for one in self.view.banners if one.text not in self._closed_banners]
+        own = [one for one, _ in self._notices.values()]
+        for problem in self.session.take_problems():
+            self.notify(problem)
+        self.banners.show_banners([*own, *running])
+
+    def _close_banner(self, text: str) -> None:
+        if self._notices.pop(text, None) is None:
+            self._closed_banners.add(text)
+
+    def _show_title(self) -> None:
+        name = self.view.source.name if self.view.source else ""
+        self.setWindowTitle(name or "Opening …")
+
+    def _show_full_screen(self, is_full: bool) -> None:
+        """Full screen is the picture alone; F or Escape leads back."""
+        for widget in (self.side, self.status, self.menuBar()):
+            widget.setVisible(not is_full)
+        if is_full:
+            self.showFullScreen()
+        else:
+            self.showNormal()
+
+    def _ask_for_file(self, title: str, filters: str) -> None:
+        folder = str(self._settings.value("folder", "") or "")
+        name, _ = QFileDialog.getOpenFileName(self, title, folder, filters)
+        if name:
+            self.open_file(Path(name))
+
+    def _ask_where_to_save(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, "Save events", "events.csv", "Tables (*.csv)")
+        if name:
+            self.save_events(Path(name))
+
+    def save_events(self, path: Path) -> None:
+        """Writes the list of events as a table; those still going on end now."""
+        now_s = self.presenter.transport(self.view).time_s
+        try:
+            write_events(path, [ended(event, at_s=now_s) for event in self.presenter.events])
+        except OSError as error:
+            self.notify(f"The events could not be saved to {path}: {error.strerror or error}.")
+        else:
+            self.notify(f"Saved {len(self.presenter.events)} events to {path}.", Severity.INFO)
+
+    def _restore(self) -> None:
+        geometry = self._settings.value("geometry")
+        if geometry is not None:
+            self.restoreGeometry(geometry)
+        for name, action in self.menu.switches().items():
+            action.setChecked(self._settings.value(name, action.isChecked(), type=bool))
+        self._switch()
+
+    def _remember(self) -> None:
+        if not self.menu.full_screen.isChecked():
+            self._settings.setValue("geometry", self.saveGeometry())
+        for name, action in self.menu.switches().items():
+            self._settings.setValue(name, action.isChecked())
+
+
+def _column(parent: QWidget, *widgets: QWidget) -> QVBoxLayout:
+    column = QVBoxLayout(parent)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(10)
+    for widget in widgets:
+        column.addWidget(widget)
+    return column

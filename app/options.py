@@ -1,0 +1,164 @@
+"""The app's flags, and which of them go together."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from skeleton.errors import ConfigError
+
+DEFAULT_PEOPLE = 3
+DEMO_DURATION_S = 20.0
+"""Length of a rendered demo when nothing is said: every person does something, and it is done in a minute."""
+PRETRAINED = Path(__file__).resolve().parent.parent / "models" / "pretrained" / "exercises.onnx"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says.
+
+    Attributes:
+        source: "auto", "kinect", "replay" or "demo".
+        recording: File to replay.
+        video: Color video of the recording.
+        model: Model file; None is the one that comes with the app.
+        provider: "auto", "cuda" or "cpu".
+        is_headless: Render into a video instead of opening a window.
+        output: The video to write.
+        events: The table of events to write.
+        duration_s: Seconds of the source to render, or until the window closes.
+        speed: Times real time; ``math.inf`` is as fast as possible.
+        people: People in the demo.
+        is_looping: Whether a recording starts again at its end.
+        is_verbose: Log to the terminal, and show tracebacks.
+    """
+
+    source: str = "auto"
+    recording: Path | None = None
+    video: Path | None = None
+    model: Path | None = None
+    provider: str = "auto"
+    is_headless: bool = False
+    output: Path | None = None
+    events: Path | None = None
+    duration_s: float | None = None
+    speed: float = 1.0
+    people: int = DEFAULT_PEOPLE
+    is_looping: bool = False
+    is_verbose: bool = False
+
+
+def parse(arguments: Sequence[str] | None = None) -> Options:
+    """Reads the command line; a flag that is no flag ends the program with code 2."""
+    known = _parser().parse_args(arguments)
+    return Options(**vars(known))
+
+
+def check(options: Options) -> None:
+    """Raises ``ConfigError`` for flags that cannot work together, and for files that are not there."""
+    for wrong, sentence in _contradictions(options):
+        if wrong:
+            raise ConfigError(sentence)
+    for flag, path in (("--recording", options.recording), ("--video", options.video), ("--model", options.model)):
+        if path is not None and not path.is_file():
+            raise ConfigError(f"{flag} must name a file, but there is none at '{path}'.")
+    for flag, path in (("--output", options.output), ("--events", options.events)):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise ConfigError(f"{flag} must lie in a folder that exists, but '{path.parent}' does not.")
+
+
+def source_kind(options: Options) -> str:
+    """Returns which row of ``SOURCES`` to open: for "auto" the recording, else the sensor on Windows, else the demo.
+
+    On Windows without a recording "auto" is "kinect"; whoever opens it falls back to the demo when that fails.
+    """
+    if options.source != "auto":
+        return options.source
+    if options.recording is not None:
+        return "replay"
+    return "kinect" if sys.platform == "win32" and not options.is_headless else "demo"
+
+
+def _contradictions(o: Options) -> list[tuple[bool, str]]:
+    can_replay = o.source in ("auto", "replay")
+    is_demo = o.source == "demo" or (o.source == "auto" and o.recording is None)
+    return [
+        (o.source == "replay" and o.recording is None, "--source replay needs --recording FILE."),
+        (o.recording is not None and not can_replay, f"--recording does not go with --source {o.source}."),
+        (o.video is not None and o.recording is None, "--video needs the --recording it belongs to."),
+        (o.people != DEFAULT_PEOPLE and not is_demo, "--people is for the demo: add --source demo."),
+        (o.is_headless and o.source == "kinect", "--headless renders a recording or the demo, not the live sensor."),
+        (o.output is not None and not o.is_headless, "--output needs --headless."),
+        (
+            o.events is not None and not o.is_headless,
+            "--events needs --headless; the window has a menu for it.",
+        ),
+        (
+            o.is_headless and o.is_looping and o.duration_s is None,
+            "--headless with --loop needs --duration S.",
+        ),
+        (
+            o.output is not None and o.output.suffix.lower() != ".mp4",
+            f"--output must end in .mp4, found '{o.output}'.",
+        ),
+    ]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="run_app.py",
+        description="Watches people through a Kinect v2, a recording or a demo, and says live what each is doing.",
+    )
+    add = parser.add_argument
+    add(
+        "--source",
+        choices=("auto", "kinect", "replay", "demo"),
+        default="auto",
+        help="where bodies come from (auto: the recording if one is given, else the sensor, else the demo)",
+    )
+    add("--recording", type=Path, metavar="FILE", help="recording to replay")
+    add("--video", type=Path, metavar="FILE", help="color video of the recording")
+    add("--model", type=Path, metavar="FILE", help="model file (.onnx) instead of the one that comes with the app")
+    add("--provider", choices=("auto", "cuda", "cpu"), default="auto", help="what computes")
+    add("--headless", action="store_true", dest="is_headless", help="render into a video instead of a window")
+    add("--output", type=Path, metavar="VIDEO.mp4", help="video to write, with --headless (default: demo.mp4)")
+    add("--events", type=Path, metavar="EVENTS.csv", help="table of recognized actions to write, with --headless")
+    add(
+        "--duration",
+        type=_positive,
+        metavar="S",
+        dest="duration_s",
+        help="seconds to render, or until the window closes",
+    )
+    add("--speed", type=_speed, default=1.0, metavar="X|max", help="times real time")
+    add("--people", type=_people, default=DEFAULT_PEOPLE, metavar="N", help="people in the demo, 1 to 6")
+    add("--loop", action="store_true", dest="is_looping", help="start the recording again at its end")
+    add("--verbose", action="store_true", dest="is_verbose", help="log to the terminal and show tracebacks")
+    return parser
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not (0 < value < math.inf):
+        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, found {text}")
+    return value
+
+
+def _speed(text: str) -> float:
+    if text == "max":
+        return math.inf
+    value = float(text)
+    if not 0.05 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"must be from 0.05 to 100, or max, found {text}")
+    return value
+
+
+def _people(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 6:
+        raise argparse.ArgumentTypeError(f"must be from 1 to 6, found {text}")
+    return value

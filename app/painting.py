@@ -1,0 +1,178 @@
+"""Paints a scene: color picture or floor, bodies, attention heat, labels. The window and the video share it."""
+
+from __future__ import annotations
+
+import numpy as np
+from PyQt5.QtCore import QLineF, QPointF, QRectF, Qt
+from PyQt5.QtGui import QColor, QImage, QLinearGradient, QPainter, QPen, QPolygonF
+
+from app import theme
+from app.discs import Discs, stamp
+from app.labels import paint_labels, paint_legend, paint_message
+from app.scene import Figure, Scene
+from skeleton.layout import TRACKED
+
+REFERENCE_HEIGHT = 720.0
+"""Line widths and radii below are pixels in a picture of this height, and grow with it."""
+BONE_WIDTH = 5.0
+INFERRED_WIDTH = 3.0
+OUTLINE_WIDTH = 3.0
+"""A dark rim on both sides keeps bones readable over any video."""
+FLOOR_OPACITY = 130
+RIM = QColor(8, 10, 14, 150)
+
+
+class View:
+    """How the canvas lies on the target: scaled to fit, centered, perhaps mirrored.
+
+    Args:
+        scene: What is drawn.
+        target: Where, in the painter's coordinates.
+    """
+
+    def __init__(self, scene: Scene, target: QRectF) -> None:
+        width, height = scene.size
+        self.scale = min(target.width() / width, target.height() / height)
+        self.rect = QRectF(0, 0, width * self.scale, height * self.scale)
+        self.rect.moveCenter(target.center())
+        self.is_mirrored = scene.is_mirrored
+        self.unit = self.rect.height() / REFERENCE_HEIGHT
+        self._canvas_width = width
+
+    def place(self, points: np.ndarray) -> np.ndarray:
+        """Returns (N, 2) target coordinates of (N, 2) canvas pixels."""
+        placed = np.array(points, dtype=np.float64)
+        if self.is_mirrored:
+            placed[:, 0] = self._canvas_width - placed[:, 0]
+        return placed * self.scale + np.array([self.rect.left(), self.rect.top()])
+
+
+class ScenePainter:
+    """Paints scenes; keeps the backdrop between pictures that share it."""
+
+    def __init__(self) -> None:
+        self._backdrop: QImage | None = None
+        self._backdrop_key: object = None
+        self._discs = Discs()
+
+    def paint(self, painter: QPainter, target: QRectF, scene: Scene) -> View:
+        """Paints ``scene`` into ``target`` and returns how it lies there."""
+        view = View(scene, target)
+        painter.setRenderHints(QPainter.Antialiasing | QPainter.TextAntialiasing)
+        if scene.image is not None:
+            self._paint_image(painter, view, scene.image)
+        else:
+            self._paint_backdrop(painter, target, view, scene)
+        painter.save()
+        painter.setClipRect(target if scene.image is None else view.rect)
+        self._discs.use(unit=view.unit, ratio=painter.device().devicePixelRatioF())
+        for figure in scene.figures:
+            _paint_figure(painter, view, figure, self._discs)
+        painter.restore()
+        if scene.shows_labels:
+            paint_labels(painter, view.rect, view.unit, [(view.place(one.points), one) for one in scene.figures])
+        if scene.legend is not None:
+            paint_legend(painter, view.rect, view.unit, scene.legend)
+        if scene.message:
+            paint_message(painter, view.rect, view.unit, scene.message)
+        return view
+
+    def _paint_image(self, painter: QPainter, view: View, image: np.ndarray) -> None:
+        """Scales with cv2 (SIMD, a third of Qt's time) to device pixels, then hands Qt a view of that memory."""
+        import cv2  # here, because it takes a tenth of a second that a window without a video need not wait for
+
+        ratio = painter.device().devicePixelRatioF()
+        size = (max(1, round(view.rect.width() * ratio)), max(1, round(view.rect.height() * ratio)))
+        if size != (image.shape[1], image.shape[0]):
+            image = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
+        if view.is_mirrored:
+            image = cv2.flip(image, 1)
+        picture = wrap_rgb(image)
+        picture.setDevicePixelRatio(ratio)
+        painter.drawImage(view.rect.topLeft(), picture)
+
+    def _paint_backdrop(self, painter: QPainter, target: QRectF, view: View, scene: Scene) -> None:
+        key = (id(scene.floor), scene.is_mirrored, target.width(), target.height(), scene.size)
+        ratio = painter.device().devicePixelRatioF()
+        if key != self._backdrop_key or self._backdrop is None:
+            self._backdrop_key, self._floor = key, scene.floor  # holding the floor keeps its id its own
+            self._backdrop = _drawn_backdrop(target, view, scene, ratio)
+        painter.drawImage(target.topLeft(), self._backdrop)
+
+
+def wrap_rgb(image: np.ndarray) -> QImage:
+    """Returns (H, W, 3) uint8 RGB as a QImage without copying; the array must outlive it."""
+    image = np.ascontiguousarray(image)
+    height, width = image.shape[:2]
+    wrapped = QImage(image.data, width, height, image.strides[0], QImage.Format_RGB888)
+    wrapped._memory = image  # keeps the array alive as long as Python holds the wrapper
+    return wrapped
+
+
+def qcolor(color: theme.Color, opacity: int = 255) -> QColor:
+    """Returns a Qt color."""
+    return QColor(*color, opacity)
+
+
+def _drawn_backdrop(target: QRectF, view: View, scene: Scene, ratio: float) -> QImage:
+    image = QImage(max(1, round(target.width() * ratio)), max(1, round(target.height() * ratio)), QImage.Format_RGB32)
+    image.setDevicePixelRatio(ratio)
+    painter = QPainter(image)
+    painter.setRenderHint(QPainter.Antialiasing)
+    gradient = QLinearGradient(0, 0, 0, target.height())
+    gradient.setColorAt(0.0, qcolor(theme.STAGE_TOP))
+    gradient.setColorAt(1.0, qcolor(theme.STAGE_BOTTOM))
+    painter.fillRect(QRectF(0, 0, target.width(), target.height()), gradient)
+    painter.translate(-target.topLeft())
+    for points, strength in scene.floor:
+        _paint_floor_line(painter, view.place(points), strength, view.unit)
+    painter.end()
+    return image
+
+
+def _paint_floor_line(painter: QPainter, points: np.ndarray, strength: np.ndarray, unit: float) -> None:
+    for start, end, amount in zip(points[:-1], points[1:], (strength[:-1] + strength[1:]) / 2):
+        if amount > 0.01 and np.isfinite(start).all() and np.isfinite(end).all():
+            painter.setPen(QPen(qcolor(theme.GRID, int(FLOOR_OPACITY * amount)), max(1.0, 1.2 * unit)))
+            painter.drawLine(QPointF(*start), QPointF(*end))
+
+
+def _paint_figure(painter: QPainter, view: View, figure: Figure, discs: Discs) -> None:
+    if figure.shadow is not None and np.isfinite(figure.shadow).all():
+        painter.setPen(Qt.NoPen)
+        painter.setBrush(qcolor((0, 0, 0), 90))
+        painter.drawPolygon(QPolygonF([QPointF(x, y) for x, y in view.place(figure.shadow).tolist()]))
+    points = view.place(figure.points).tolist()
+    states = figure.state.tolist()
+    _paint_bones(painter, figure, points, states, view.unit)
+    if figure.heat is None:
+        for (x, y), state in zip(points, states):
+            if state:
+                stamp(painter, discs.joint(figure.color, is_tracked=state == TRACKED), x, y)
+        return
+    levels = figure.heat.tolist()
+    for index in np.argsort(np.nan_to_num(figure.heat, nan=-1.0)).tolist():  # the strongest on top
+        if states[index]:
+            stamp(painter, discs.hot(levels[index], is_tracked=states[index] == TRACKED), *points[index])
+
+
+def _paint_bones(
+    painter: QPainter, figure: Figure, points: list[list[float]], states: list[int], unit: float
+) -> None:
+    """Flat ends, which the joints cover: Qt's raster engine draws such lines in a fifth of the time of round ones."""
+    solid, dashed = [], []
+    for a, b in figure.bones:
+        if states[a] and states[b]:
+            lines = solid if states[a] == states[b] == TRACKED else dashed
+            lines.append(QLineF(*points[a], *points[b]))
+    color = qcolor(figure.color, 255 if figure.heat is None else 190)
+    if solid:
+        painter.setPen(QPen(RIM, (BONE_WIDTH + OUTLINE_WIDTH) * unit, Qt.SolidLine, Qt.FlatCap))
+        painter.drawLines(solid)
+        painter.setPen(QPen(color, BONE_WIDTH * unit, Qt.SolidLine, Qt.FlatCap))
+        painter.drawLines(solid)
+    if dashed:
+        pen = QPen(qcolor(figure.color, 200), INFERRED_WIDTH * unit, Qt.CustomDashLine, Qt.FlatCap)
+        pen.setDashPattern([2.2, 1.8])
+        painter.setPen(pen)
+        painter.drawLines(dashed)

@@ -1,0 +1,390 @@
+"""PipelineView -> everything the window writes, colors and enables. No Qt, so a table of values can test it.
+
+The presenter keeps what outlives a view: the chosen person, the bounded list of events, the geometry of the source.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from app import theme
+from app.heat import HeatScale
+from app.scene import Figure, Legend, Scene
+from app.stage import Stage
+from live.sources.base import SourceInfo, SourceStatus
+from live.view import ActionEvent, PersonState, PersonView, PipelineView
+from skeleton.frames import Body, BodyFrame
+
+MOST_EVENTS = 500
+"""Older ones leave the list: a window that runs for a week must not grow."""
+MOST_SCORES = 12
+"""Up to so many classes keep their places; of more, the likeliest are shown."""
+
+STATE_TEXTS = {
+    PersonState.WARMING_UP: "warming up",
+    PersonState.NOTHING: "no action",
+    PersonState.LOST: "out of view",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """One bar of the score panel.
+
+    Attributes:
+        label: Class name, for people.
+        probability: 0..1.
+        is_action: Whether this is the action going on.
+    """
+
+    label: str
+    probability: float
+    is_action: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The score panel.
+
+    Attributes:
+        people: Numbers of the people in view.
+        person: The one shown, or None.
+        rows: Bars, in a steady order.
+        threshold: Where an action starts, 0..1, or None without a model.
+        note: A line instead of bars, or empty.
+    """
+
+    people: tuple[int, ...] = ()
+    person: int | None = None
+    rows: tuple[ScoreRow, ...] = ()
+    threshold: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TransportState:
+    """The transport bar.
+
+    Attributes:
+        can_pause: Whether time can be stopped.
+        can_step: Whether there is a frame before this one to go back to.
+        can_seek: Whether there is an end, so that the slider means something.
+        is_playing: Which face the play button has.
+        time_s: Seconds since the start.
+        duration_s: Length, or None.
+        index: Frame number.
+        speed: Times real time; None where the source does not say.
+        is_looping: Whether the end goes on at the start.
+        text: "0:03.4 / 0:05.1".
+    """
+
+    can_pause: bool = False
+    can_step: bool = False
+    can_seek: bool = False
+    is_playing: bool = False
+    time_s: float = 0.0
+    duration_s: float | None = None
+    index: int = 0
+    speed: float | None = None
+    is_looping: bool = False
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusTexts:
+    """The status line, left to right.
+
+    Attributes:
+        source: Name and state of the source.
+        source_color: Color of the dot beside it.
+        rate: Frames a second.
+        latency: Frame received to decision made.
+        losses: What was dropped; empty when nothing was.
+        has_losses: Whether a loss needs attention.
+        provider: What computes.
+        model: Its name.
+        model_hint: What the model file says of itself.
+    """
+
+    source: str = ""
+    source_color: theme.Color = theme.FAINT
+    rate: str = ""
+    latency: str = ""
+    losses: str = ""
+    has_losses: bool = False
+    provider: str = ""
+    model: str = ""
+    model_hint: str = ""
+
+
+class Presenter:
+    """Turns views into texts, colors and values, and keeps what the user chose."""
+
+    def __init__(self) -> None:
+        self.shows_heat = True
+        self.shows_labels = True
+        self.is_mirrored = False
+        self.events: deque[ActionEvent] = deque(maxlen=MOST_EVENTS)
+        self.events_revision = 0
+        self._chosen_body: int | None = None
+        self._stage: Stage | None = None
+        self._info: SourceInfo | None = None
+        self._start_s: float | None = None
+        self._frame: BodyFrame | None = None
+
+    def anew(self) -> Presenter:
+        """Returns a presenter for another source: the switches stay, events and people of this one do not."""
+        other = Presenter()
+        other.shows_heat, other.shows_labels, other.is_mirrored = self.shows_heat, self.shows_labels, self.is_mirrored
+        return other
+
+    def take(self, view: PipelineView) -> None:
+        """Takes in what must not be missed: events, and the frame that moves the view. Call once per poll."""
+        if view.source is not None and view.source is not self._info:
+            self._info, self._stage = view.source, Stage(view.source)
+        for event in view.events:
+            self._record(event)
+        frame = view.frame
+        if frame is not None and frame is not self._frame and self._stage is not None:
+            self._frame = frame
+            self._start_s = frame.time_s if self._start_s is None else self._start_s
+            self._stage.look(frame)
+
+    def choose(self, person: int | None, view: PipelineView) -> None:
+        """Shows the scores of person number ``person``; None follows whoever came first."""
+        matching = [one.body_id for one in view.people if one.person == person]
+        self._chosen_body = matching[0] if matching else None
+
+    def scene(self, view: PipelineView) -> Scene:
+        """Returns the picture of a view."""
+        if self._stage is None:
+            return Scene(message=_status_text(view.status))
+        image = view.image
+        stage = self._stage
+        return Scene(
+            size=stage.size,
+            image=image,
+            figures=self._figures(view),
+            floor=stage.floor_lines() if image is None else (),
+            legend=self._legend(view),
+            is_mirrored=self.is_mirrored,
+            shows_labels=self.shows_labels,
+            message=self._message(view),
+        )
+
+    def scores(self, view: PipelineView) -> Scores:
+        """Returns the class scores of the chosen person, or of whoever came first."""
+        people = tuple(one.person for one in view.people)
+        one = self._selected(view)
+        if one is None:
+            return Scores(people, note="Nobody in view" if view.frame is not None else "Waiting for the first frame")
+        if view.model is None:
+            return Scores(people, one.person, note="No model loaded")
+        if one.probabilities is None:
+            return Scores(people, one.person, note=f"Warming up: {one.warm_up:.0%} of the first window")
+        labels = view.model.card.labels
+        rows = [ScoreRow(readable(k), float(p), k == one.label) for k, p in zip(labels, one.probabilities)]
+        if len(rows) > MOST_SCORES:
+            rows = sorted(rows, key=lambda row: -row.probability)[:MOST_SCORES]
+        return Scores(people, one.person, tuple(rows), view.model.card.enter_threshold)
+
+    def transport(self, view: PipelineView) -> TransportState:
+        """Returns what the transport bar shows and allows."""
+        info, position = view.source, view.position
+        is_playing = view.status is SourceStatus.STREAMING
+        if info is None or position is None:
+            elapsed = self._elapsed_s(view)
+            text = clock(elapsed) if view.frame is not None else ""
+            is_demo = info is not None and info.kind == "demo"  # live, but its people wait when asked
+            return TransportState(can_pause=is_demo, is_playing=is_playing, time_s=elapsed, text=text)
+        text = clock(position.time_s)
+        if info.duration_s is not None:
+            text += f" / {clock(info.duration_s)}"
+        return TransportState(
+            can_pause=True,
+            can_step=True,
+            can_seek=bool(info.duration_s),
+            is_playing=is_playing,
+            time_s=position.time_s,
+            duration_s=info.duration_s,
+            index=position.index,
+            speed=position.speed,
+            is_looping=position.is_looping,
+            text=text,
+        )
+
+    def status(self, view: PipelineView) -> StatusTexts:
+        """Returns the texts of the status line."""
+        statistics, model = view.statistics, view.model
+        name = view.source.name if view.source else ""
+        latency = ""
+        if statistics.latency_ms is not None:
+            latency = f"decision {statistics.latency_ms:.1f} ms"
+            if statistics.latency_p99_ms is not None:
+                latency += f" · p99 {statistics.latency_p99_ms:.1f} ms"
+        return StatusTexts(
+            source=f"{name} · {_status_text(view.status)}" if name else _status_text(view.status),
+            source_color=_STATUS_COLORS[view.status],
+            rate=f"{statistics.source_fps:.1f} fps" if view.frame is not None else "",
+            latency=latency,
+            losses=_losses(view),
+            has_losses=statistics.events_lost > 0,
+            provider=model.provider if model else "",
+            model=model.card.name if model else "no model",
+            model_hint=_model_hint(view),
+        )
+
+    def _figures(self, view: PipelineView) -> tuple[Figure, ...]:
+        if view.frame is None or view.source is None:
+            return ()
+        people = {one.body_id: one for one in view.people}
+        selected = self._selected(view)
+        bodies = sorted(view.frame.bodies, key=_distance, reverse=True)
+        if not bodies or self._stage is None:
+            return ()
+        points = self._stage.project(np.stack([body.joints for body in bodies]))
+        return tuple(
+            self._figure(body, at, people.get(body.tracking_id), selected, view) for body, at in zip(bodies, points)
+        )
+
+    def _figure(
+        self, body: Body, points: np.ndarray, one: PersonView | None, selected: PersonView | None, view: PipelineView
+    ) -> Figure:
+        assert self._stage is not None and view.source is not None
+        measured = np.array(view.source.layout.measured)
+        drawable = body.seen & measured & np.isfinite(points).all(axis=1)
+        label, detail = _label(one)
+        number = one.person if one else 0
+        return Figure(
+            body_id=body.tracking_id,
+            person=number,
+            color=theme.person_color(number) if one else theme.QUIET,
+            points=points,
+            state=np.where(drawable, body.state, 0),
+            bones=view.source.layout.bones,
+            heat=self._heat(one, view, count=len(points)),
+            label=label,
+            detail=detail,
+            is_action=one is not None and one.state is PersonState.ACTION,
+            warm_up=one.warm_up if one and one.state is PersonState.WARMING_UP and view.model else None,
+            is_selected=one is not None and one is selected and len(view.people) > 1,
+            shadow=self._stage.shadow(body) if view.image is None else None,
+        )
+
+    def _heat(self, one: PersonView | None, view: PipelineView, *, count: int) -> np.ndarray | None:
+        attention = one.joint_attention if one else None
+        if not self.shows_heat or attention is None or view.model is None or len(attention) != count:
+            return None
+        return HeatScale(*view.model.card.attention_range).levels(attention)
+
+    def _legend(self, view: PipelineView) -> Legend | None:
+        if not self.shows_heat or view.model is None:
+            return None
+        return Legend(*HeatScale(*view.model.card.attention_range).legend())
+
+    def _message(self, view: PipelineView) -> str:
+        if view.frame is None:
+            return _status_text(view.status)
+        return "" if view.frame.bodies else "Nobody in view"
+
+    def _selected(self, view: PipelineView) -> PersonView | None:
+        chosen = [one for one in view.people if one.body_id == self._chosen_body]
+        in_view = [one for one in view.people if one.state is not PersonState.LOST]
+        return (chosen or in_view or [None])[0]  # type: ignore[list-item]
+
+    def _elapsed_s(self, view: PipelineView) -> float:
+        if view.frame is None or self._start_s is None:
+            return 0.0
+        return max(0.0, view.frame.time_s - self._start_s)
+
+    def _record(self, event: ActionEvent) -> None:
+        """Adds an action that started; one that ended replaces its start."""
+        self.events_revision += 1
+        for index in range(len(self.events) - 1, -1, -1):
+            known = self.events[index]
+            if (known.body_id, known.label, known.start_s) == (event.body_id, event.label, event.start_s):
+                self.events[index] = event
+                return
+        self.events.append(event)
+
+
+def clock(time_s: float) -> str:
+    """Returns a time as "1:02.3" or "1:00:02.3"."""
+    tenths = round(max(0.0, time_s) * 10)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    head = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
+    return f"{head}:{rest // 10:02d}.{rest % 10}"
+
+
+def speed_text(speed: float) -> str:
+    """Returns a speed as "0.5×" or "max"."""
+    return "max" if math.isinf(speed) else f"{speed:g}×"
+
+
+def readable(label: str) -> str:
+    """Returns a class name as people write it: "deep_squat" is "deep squat"."""
+    return label.replace("_", " ").strip() or label
+
+
+def events_of(events: deque[ActionEvent]) -> tuple[ActionEvent, ...]:
+    """Returns the events, the newest first, as the list shows them."""
+    return tuple(reversed(events))
+
+
+def ended(event: ActionEvent, *, at_s: float) -> ActionEvent:
+    """Returns the event, ended at ``at_s`` when it was still going on."""
+    return event if event.end_s is not None else dataclasses.replace(event, end_s=max(at_s, event.start_s))
+
+
+_STATUS_COLORS = {
+    SourceStatus.OPENING: theme.WARNING,
+    SourceStatus.STREAMING: theme.GOOD,
+    SourceStatus.PAUSED: theme.QUIET,
+    SourceStatus.ENDED: theme.QUIET,
+    SourceStatus.LOST: theme.ERROR,
+    SourceStatus.FAILED: theme.ERROR,
+}
+
+
+def _status_text(status: SourceStatus) -> str:
+    return {SourceStatus.OPENING: "opening …", SourceStatus.LOST: "lost, reconnecting …"}.get(status, status.value)
+
+
+def _label(one: PersonView | None) -> tuple[str, str]:
+    """The text beside a person and the quieter one after it."""
+    if one is None:
+        return "", ""
+    if one.state is PersonState.ACTION and one.label:
+        return readable(one.label), f"{one.confidence:.0%}"
+    if one.state is PersonState.WARMING_UP:
+        return STATE_TEXTS[one.state], f"{one.warm_up:.0%}"
+    return STATE_TEXTS.get(one.state, one.state.value), ""
+
+
+def _losses(view: PipelineView) -> str:
+    """Frames the recognizer skipped are state, and normal when it is slower than the source; lost events are not."""
+    statistics = view.statistics
+    if statistics.events_lost:
+        return f"{statistics.events_lost} events lost"
+    share = statistics.frames_unrecognized / max(1, statistics.frames_read)
+    return f"{share:.0%} of frames skipped" if share >= 0.005 else ""
+
+
+def _model_hint(view: PipelineView) -> str:
+    if view.model is None:
+        return ""
+    card = view.model.card
+    lines = [f"{view.model.file}: {card.network}, {len(card.labels)} classes, {card.span_s:g} s window"]
+    lines += [f"{key}: {value}" for key, value in list(card.results.items())[:4]]
+    return "\n".join([*lines, card.license] if card.license else lines)
+
+
+def _distance(body: Body) -> float:
+    seen = body.seen
+    return float(body.joints[seen, 2].mean()) if seen.any() else 0.0

@@ -1,0 +1,84 @@
+"""What is drawn, as plain values: the painter knows nothing of models, and the presenter nothing of pens. No Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from app.theme import Color
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Figure:
+    """One person as drawn.
+
+    Attributes:
+        body_id: Tracking id.
+        person: The number in the badge.
+        color: The person's own color.
+        points: (V, 2) canvas pixels, NaN where the joint is nowhere.
+        state: (V,) 0 not drawn, 1 inferred, 2 tracked.
+        bones: Pairs of joint indices.
+        heat: (V,) attention level 0..1, NaN where the model has no such joint; or None without heat.
+        label: What the person does, or what is known of it.
+        detail: The quieter text beside it: the confidence.
+        is_action: Whether the label is an action (bright) or a state (quiet).
+        warm_up: 0..1 while the first window fills, otherwise None.
+        is_selected: Whether the side panel shows this person.
+        shadow: (N, 2) canvas pixels, or None.
+    """
+
+    body_id: int
+    person: int
+    color: Color
+    points: np.ndarray
+    state: np.ndarray
+    bones: tuple[tuple[int, int], ...]
+    heat: np.ndarray | None = None
+    label: str = ""
+    detail: str = ""
+    is_action: bool = False
+    warm_up: float | None = None
+    is_selected: bool = False
+    shadow: np.ndarray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Legend:
+    """The scale of the heat colors.
+
+    Attributes:
+        low: Text at the dark end.
+        high: Text at the bright end.
+        title: What is measured.
+    """
+
+    low: str
+    high: str
+    title: str = "attention"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """One picture.
+
+    Attributes:
+        size: (width, height) of the canvas, pixels.
+        image: (height, width, 3) uint8 RGB, or None for the backdrop.
+        figures: People, the farthest first.
+        floor: Grid lines: (N, 2) canvas pixels and (N,) strength 0..1.
+        legend: The heat scale, or None without heat.
+        is_mirrored: Whether left and right change places on the screen.
+        shows_labels: Whether the texts beside the people are drawn.
+        message: One line in the middle of an empty picture.
+    """
+
+    size: tuple[int, int] = (1920, 1080)
+    image: np.ndarray | None = None
+    figures: tuple[Figure, ...] = ()
+    floor: tuple[tuple[np.ndarray, np.ndarray], ...] = field(default=())
+    legend: Legend | None = None
+    is_mirrored: bool = False
+    shows_labels: bool = True
+    message: str = ""

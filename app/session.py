@@ -1,0 +1,220 @@
+"""What is open: a source and a model. Opening something else keeps what is there until the new one works. No Qt.
+
+A new source runs in a candidate pipeline beside the old one. When it delivers, it takes the old one's place; when
+it fails, its sentence is shown and nothing else has changed. A new model is loaded once beside everything to see
+that it works; a sensor is never opened twice for it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from live.sources.base import SourceStatus, Transport
+from live.sources.table import SourceOptions
+from live.view import PipelineView, Severity
+from models.card import ModelCard
+from skeleton.errors import AppError, InternalError
+
+LOGGER = logging.getLogger(__name__)
+STOPPED_S = 2.0
+"""A pipeline that was told to stop gets this long when the app ends."""
+
+
+class LivePipeline(Protocol):
+    """What the session asks of ``live.pipeline.Pipeline``."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> object: ...
+
+    def poll(self) -> PipelineView: ...
+
+    def command(self, command: Transport) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What to open.
+
+    Attributes:
+        kind: Row of ``SOURCES``.
+        source: What the source is told.
+        model: Model file.
+        provider: "auto", "cuda" or "cpu".
+        can_fall_back: Whether the demo is shown when this cannot be opened.
+    """
+
+    kind: str
+    source: SourceOptions
+    model: Path
+    provider: str = "auto"
+    can_fall_back: bool = False
+
+
+class _Loading(threading.Thread):
+    """Tries a model file out."""
+
+    def __init__(self, path: Path, load: Callable[[], ModelCard]) -> None:
+        super().__init__(name="loading model", daemon=True)
+        self.path, self._load = path, load
+        self._card: ModelCard | None = None
+        self._error: AppError | None = None
+
+    def run(self) -> None:
+        """Loads; an error waits until it is asked for."""
+        try:
+            self._card = self._load()
+        except AppError as error:
+            self._error = error
+
+    def result(self) -> ModelCard:
+        """Returns the card, or raises what went wrong."""
+        if self._error is not None:
+            raise self._error
+        if self._card is None:  # an unexpected exception, which the hook has reported
+            raise InternalError(f"The model '{self.path}' could not be loaded.")
+        return self._card
+
+
+class Session:
+    """Owns the pipelines.
+
+    Args:
+        make: Makes a pipeline that is not yet started.
+        load: Loads a model file and returns its card, or raises ``AppError``; called in a thread of its own.
+        choice: What to open first.
+    """
+
+    def __init__(
+        self, make: Callable[[Choice], LivePipeline], load: Callable[[Path, str], ModelCard], choice: Choice
+    ) -> None:
+        self._make, self._load = make, load
+        self._choice = choice
+        self._pipeline: LivePipeline | None = None
+        self._candidate: tuple[Choice, LivePipeline] | None = None
+        self._loading: _Loading | None = None
+        self._problems: list[str] = []
+        self._stopping: list[threading.Thread] = []
+        self.revision = 0
+        """Changes whenever another pipeline takes over: what was shown of the old one means nothing then."""
+
+    def start(self) -> None:
+        """Opens the first choice; call once, when the window is on the screen."""
+        self._pipeline = self._made(self._choice)
+
+    def poll(self) -> PipelineView:
+        """Returns the newest view of what is open."""
+        self._stopping = [thread for thread in self._stopping if thread.is_alive()]
+        self._judge_candidate()
+        if self._pipeline is None:
+            return PipelineView()
+        view = self._pipeline.poll()
+        self._judge_model(view)
+        if view.status is SourceStatus.FAILED and self._choice.can_fall_back:
+            self._problems += [banner.text for banner in view.banners]
+            self._fall_back()
+        return view
+
+    def command(self, command: Transport) -> None:
+        """Forwards a transport command."""
+        if self._pipeline is not None:
+            self._pipeline.command(command)
+
+    def open_recording(self, path: Path) -> None:
+        """Opens a recording, with the model that is in use."""
+        source = dataclasses.replace(self._choice.source, recording=path, video=None)
+        self._try(dataclasses.replace(self._choice, kind="replay", source=source, can_fall_back=False))
+
+    def open_demo(self) -> None:
+        """Opens the demo, with the model that is in use."""
+        self._try(dataclasses.replace(self._choice, kind="demo", can_fall_back=False))
+
+    def open_model(self, path: Path) -> None:
+        """Opens a model, on the source that is in use."""
+        self._loading = _Loading(path, lambda: self._load(path, self._choice.provider))
+        self._loading.start()
+
+    def take_problems(self) -> list[str]:
+        """Returns the sentences of what could not be opened, each once."""
+        problems, self._problems = self._problems, []
+        return problems
+
+    def close(self) -> None:
+        """Stops everything; no thread is left."""
+        self._drop_candidate()
+        if self._pipeline is not None:
+            self._stop(self._pipeline)
+            self._pipeline = None
+        loading = [] if self._loading is None else [self._loading]
+        for thread in [*self._stopping, *loading]:
+            thread.join(STOPPED_S)
+
+    def _try(self, choice: Choice) -> None:
+        self._drop_candidate()
+        self._candidate = (choice, self._made(choice))
+
+    def _judge_candidate(self) -> None:
+        if self._candidate is None:
+            return
+        choice, pipeline = self._candidate
+        view = pipeline.poll()
+        if view.status is SourceStatus.FAILED:
+            errors = [banner.text for banner in view.banners if banner.severity is Severity.ERROR]
+            self._problems += errors or ["It could not be opened."]
+            self._drop_candidate()
+        elif view.frame is not None:
+            self._candidate = None
+            self._take_over(choice, pipeline)
+
+    def _judge_model(self, view: PipelineView) -> None:
+        """Takes a loaded model into use where it fits the source that is open."""
+        loading = self._loading
+        if loading is None or loading.is_alive():
+            return
+        self._loading = None
+        try:
+            card = loading.result()
+            if view.source is not None:
+                view.source.layout.select(card.joints)
+        except AppError as error:
+            self._problems.append(str(error))
+            return
+        choice = dataclasses.replace(self._choice, model=loading.path, can_fall_back=False)
+        if self._pipeline is not None and choice.kind == "kinect":
+            self._pipeline.stop()  # a sensor must be closed before it is opened again
+        self._take_over(choice, self._made(choice))
+        if self._pipeline is not None and view.position is not None:
+            self._pipeline.command(Transport(seek_s=view.position.time_s))
+            self._pipeline.command(Transport(play=view.status is SourceStatus.STREAMING))
+
+    def _take_over(self, choice: Choice, pipeline: LivePipeline) -> None:
+        if self._pipeline is not None:
+            self._stop(self._pipeline)
+        self._choice, self._pipeline = choice, pipeline
+        self.revision += 1
+
+    def _fall_back(self) -> None:
+        choice = dataclasses.replace(self._choice, kind="demo", can_fall_back=False)
+        self._take_over(choice, self._made(choice))
+
+    def _drop_candidate(self) -> None:
+        if self._candidate is not None:
+            self._stop(self._candidate[1])
+            self._candidate = None
+
+    def _made(self, choice: Choice) -> LivePipeline:
+        pipeline = self._make(choice)
+        pipeline.start()
+        return pipeline
+
+    def _stop(self, pipeline: LivePipeline) -> None:
+        """Stops a pipeline beside the window: it may take half a second, and the window must not stand still."""
+        thread = threading.Thread(target=pipeline.stop, name="stopping", daemon=True)
+        thread.start()
+        self._stopping.append(thread)

@@ -1,0 +1,201 @@
+"""Where things stand in the picture: joints to canvas pixels, and the floor grid. No Qt.
+
+With a color picture a joint lies where the sensor's color camera saw it. Without one the canvas is what a color
+camera of unknown calibration would see, shifted and zoomed so that everybody who has appeared fits: recordings
+differ in where their origin is, and one with the floor at y = 0 would otherwise lie half outside.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from calibration.color_map import COLOR_SIZE, ColorMap
+from live.sources.base import SourceInfo
+from skeleton.frames import Body, BodyFrame
+
+MARGIN = 0.1
+"""Share of the canvas kept free on each side."""
+LABEL_MARGIN = 0.16
+"""Share kept free at the top, where the labels are."""
+LARGEST_ZOOM = 1.5
+SETTLING_S = 0.35
+"""Time constant with which the view moves when somebody new has to fit in."""
+NEAREST_M = 0.5
+"""The sensor sees nothing nearer; such a joint is an error and must not move the view."""
+FARTHEST_CANVAS = 2.0
+"""A joint more than so many canvas sizes away is an error as well."""
+
+GRID_X_M = np.arange(-4.0, 4.01, 0.5)
+GRID_Z_M = np.arange(1.0, 6.51, 0.5)
+GRID_STEP_M = 0.25
+"""Lines are drawn in pieces of this length: the color map bends them slightly."""
+WIDEST_SLOPE = 1.6
+"""|x/z| beyond which the cubic color map, fitted to |x/z| < 0.8, bends lines visibly."""
+SHADOW_RADIUS_M = 0.28
+FOOT_HEIGHT_M = 0.03
+"""The foot joint lies inside the foot, so much above the floor."""
+FLOOR_FRAMES = 120
+FLOOR_PERCENT = 20
+"""Without a floor plane the floor is where the lowest joints of the last frames lie; jumps and glitches fall out."""
+FLOOR_STEP_M = 0.02
+"""A floor that moves less stays where it is: the grid must not tremble."""
+
+FloorLines = tuple[tuple[np.ndarray, np.ndarray], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """A zoom and a shift of the canvas: shown = zoom * pixel + shift.
+
+    Attributes:
+        zoom: Times larger.
+        shift_u: Pixels.
+        shift_v: Pixels.
+    """
+
+    zoom: float = 1.0
+    shift_u: float = 0.0
+    shift_v: float = 0.0
+
+    def apply(self, pixels: np.ndarray) -> np.ndarray:
+        """Moves (..., 2) pixels."""
+        return pixels * self.zoom + np.array([self.shift_u, self.shift_v])
+
+
+class Stage:
+    """The geometry of one open source.
+
+    Args:
+        info: The source; its color map and the size of its color picture, where it has them.
+    """
+
+    def __init__(self, info: SourceInfo) -> None:
+        self._map = ColorMap(info.color_map) if info.color_map else ColorMap.default()
+        self._fits_people = info.color_size is None
+        self.size = info.color_size or COLOR_SIZE
+        # The map speaks of the sensor's 1920 x 1080 picture; a smaller video of it is scaled down.
+        self._scale = np.array(self.size) / np.array(COLOR_SIZE)
+        self.framing = Framing()
+        self._extent: np.ndarray | None = None  # (2, 2): least and greatest pixel of anybody so far
+        self._lowest_m: deque[float] = deque(maxlen=FLOOR_FRAMES)
+        self._floor_m: float | None = None
+        self._plane: tuple[float, float, float, float] | None = None
+        self._time_s: float | None = None
+        self._lines: FloorLines = ()
+        self._lines_key: object = None
+
+    @property
+    def has_backdrop(self) -> bool:
+        """Whether there is no color picture, so that a floor and a backdrop are drawn."""
+        return self._fits_people
+
+    def look(self, frame: BodyFrame) -> None:
+        """Lets the view take in a frame: widens the framing and finds the floor."""
+        elapsed = abs(frame.time_s - self._time_s) if self._time_s is not None else np.inf
+        self._time_s = frame.time_s
+        if not self._fits_people:
+            return
+        self._plane = frame.floor or self._plane
+        for body in frame.bodies:
+            self._take_in(body)
+        self._find_floor()
+        if self._extent is not None:
+            self._move_towards(self._wanted(), share=1.0 - float(np.exp(-elapsed / SETTLING_S)))
+
+    def project(self, joints: np.ndarray) -> np.ndarray:
+        """Returns (..., 2) canvas pixels of (..., 3) camera-space points; NaN where there is none."""
+        pixels = self._map.project(np.asarray(joints, dtype=np.float64)) * self._scale
+        return self.framing.apply(pixels) if self._fits_people else pixels
+
+    def floor_lines(self) -> FloorLines:
+        """Returns the floor grid as polylines: (N, 2) canvas pixels and (N,) strength 0..1; empty without a floor.
+
+        The same tuple as long as nothing moves, so that a painter can keep what it drew.
+        """
+        if not self._fits_people or (self._plane is None and self._floor_m is None):
+            return ()
+        key = (self.framing, self._floor_m, self._plane)
+        if key != self._lines_key:
+            self._lines_key, self._lines = key, self._drawn_lines()
+        return self._lines
+
+    def _drawn_lines(self) -> FloorLines:
+        along_z = np.arange(GRID_Z_M[0], GRID_Z_M[-1] + 1e-6, GRID_STEP_M)
+        along_x = np.arange(GRID_X_M[0], GRID_X_M[-1] + 1e-6, GRID_STEP_M)
+        ground = [np.stack([np.full_like(along_z, x), along_z], axis=1) for x in GRID_X_M]
+        ground += [np.stack([along_x, np.full_like(along_x, z)], axis=1) for z in GRID_Z_M]
+        return tuple(self._floor_line(line) for line in ground)
+
+    def shadow(self, body: Body) -> np.ndarray | None:
+        """Returns the outline of the shadow under a body, (N, 2) canvas pixels, or None."""
+        seen = body.seen
+        if not self._fits_people or self._floor_m is None or not seen.any():
+            return None
+        x, _, z = body.joints[seen].mean(axis=0)
+        turn = np.linspace(0.0, 2 * np.pi, 24, endpoint=False)
+        ground = np.stack([x + SHADOW_RADIUS_M * np.cos(turn), z + SHADOW_RADIUS_M * np.sin(turn)], axis=1)
+        return self.project(self._on_floor(ground))
+
+    def _floor_line(self, ground: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        points = self._on_floor(ground)
+        slope = np.abs(points[:, :2] / points[:, 2:]).max(axis=1)
+        points[slope > WIDEST_SLOPE] = np.nan
+        # Fades with distance and towards the sides, so that the grid has no edge.
+        strength = np.clip((GRID_Z_M[-1] - ground[:, 1]) / 4.0, 0.0, 1.0)
+        strength = strength * np.clip(1.15 - np.abs(ground[:, 0]) / 3.2, 0.0, 1.0)
+        return self.project(points), strength
+
+    def _on_floor(self, ground: np.ndarray) -> np.ndarray:
+        """(N, 2) x and z on the floor -> (N, 3) points."""
+        x, z = ground[:, 0], ground[:, 1]
+        if self._plane is not None and self._plane[1] > 0.3:
+            a, b, c, d = self._plane
+            return np.stack([x, -(d + a * x + c * z) / b, z], axis=1)
+        return np.stack([x, np.full_like(x, self._floor_m or 0.0), z], axis=1)
+
+    def _find_floor(self) -> None:
+        if not self._lowest_m:
+            return
+        found = float(np.percentile(self._lowest_m, FLOOR_PERCENT))
+        if self._floor_m is None or abs(found - self._floor_m) > FLOOR_STEP_M:
+            self._floor_m = found
+
+    def _take_in(self, body: Body) -> None:
+        joints = body.joints[body.state == 2]
+        joints = joints[np.isfinite(joints).all(axis=1) & (joints[:, 2] > NEAREST_M)]
+        if not len(joints):
+            return
+        self._lowest_m.append(float(joints[:, 1].min()) - FOOT_HEIGHT_M)
+        pixels = self._map.project(joints.astype(np.float64)) * self._scale
+        size = np.array(self.size)
+        near = (np.abs(pixels - size / 2) < FARTHEST_CANVAS * size).all(axis=1)
+        if near.any():
+            self._extent = _union(self._extent, pixels[near])
+
+    def _wanted(self) -> Framing:
+        assert self._extent is not None
+        width, height = self.size
+        left, top = MARGIN * width, LABEL_MARGIN * height
+        room = np.array([width - 2 * left, height - top - MARGIN * height])
+        low, high = self._extent
+        zoom = float(np.min(np.append(room / np.maximum(high - low, 1.0), LARGEST_ZOOM)))
+        # Upright: centered in the room. Sideways: as the sensor stands, moved no further than people need.
+        shift_v = top + room[1] / 2 - zoom * (low[1] + high[1]) / 2
+        shift_u = width / 2 * (1 - zoom)
+        shift_u = float(np.clip(shift_u, left - zoom * low[0], left + room[0] - zoom * high[0]))
+        return Framing(zoom, shift_u, float(shift_v))
+
+    def _move_towards(self, wanted: Framing, *, share: float) -> None:
+        now = np.array([self.framing.zoom, self.framing.shift_u, self.framing.shift_v])
+        target = np.array([wanted.zoom, wanted.shift_u, wanted.shift_v])
+        step = target - now
+        if np.abs(step * [1000.0, 1.0, 1.0]).max() > 0.5:  # half a pixel: nothing anybody could see
+            self.framing = Framing(*(now + share * step))
+
+
+def _union(extent: np.ndarray | None, pixels: np.ndarray) -> np.ndarray:
+    together = pixels if extent is None else np.concatenate([extent, pixels])
+    return np.stack([together.min(axis=0), together.max(axis=0)])
