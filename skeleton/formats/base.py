@@ -77,8 +77,18 @@ class FramesOnDemand(Sequence[BodyFrame]):
         return map(self._build, range(self._count))
 
 
-def read_text(path: Path) -> str:
-    """Returns a text recording with ``\\n`` line ends; any byte is a character, so damage is found by line later.
+def read_lines(path: Path) -> list[str]:
+    """Returns the lines of a text recording; raises as ``read_bytes`` does."""
+    return lines_of(read_bytes(path))
+
+
+def lines_of(data: bytes) -> list[str]:
+    """Returns the lines of a text, at least one; what is not UTF-8 becomes a question mark that no number holds."""
+    return data.decode("utf-8", errors="replace").splitlines() or [""]
+
+
+def read_bytes(path: Path) -> bytes:
+    """Returns the content of a text recording.
 
     Raises:
         RecordingError: The file is larger than ``LARGEST_TEXT`` or cannot be read.
@@ -90,8 +100,7 @@ def read_text(path: Path) -> str:
             f"A text recording may have at most {LARGEST_TEXT >> 20} MiB, but {path} is larger.",
             remedy="Cut it into parts, or convert it to .mcap where it was made.",
         )
-    text = data.decode("latin-1").removeprefix("\xef\xbb\xbf")  # the byte order mark that Excel writes
-    return text.replace("\r\n", "\n") if "\r" in text else text
+    return data.removeprefix(b"\xef\xbb\xbf")  # the byte order mark that Excel writes
 
 
 def opened(path: Path) -> BinaryIO:

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from skeleton.errors import RecordingError
-from skeleton.formats.base import MOST_BODIES, read_text
+from skeleton.formats.base import MOST_BODIES, read_lines
 from skeleton.frames import Body, BodyFrame
 from skeleton.layout import KINECT_V2, LAYOUTS, TRACKED, Layout
 from skeleton.recording import Recording, RecordingInfo
@@ -61,7 +61,7 @@ def read(path: Path) -> Recording:
         RecordingError: A line that has another number of cells, holds something else than numbers, or goes back
             in time; the sentence names the line.
     """
-    lines = read_text(path).split("\n")
+    lines = read_lines(path)
     has_header = bool(lines[0].strip()) and not _is_number(lines[0].split(",")[0])
     columns = _header_columns(path, lines[0]) if has_header else None
     times: list[float] = []
@@ -211,7 +211,7 @@ def _wrong(path: Path, number: int, what: str) -> RecordingError:
 def write(recording: Recording, path: Path) -> None:
     """Writes a CSV recording with a header; see the module's docstring."""
     joints = recording.info.layout.joints
-    if any(set(name) & set(',"\n\r') for name in joints):
+    if any("," in name or '"' in name or name.splitlines() != [name] for name in joints):
         raise RecordingError("Joint names in a CSV file must be free of commas, quotes and line ends.")
     with path.open("w", encoding="utf-8", newline="\n") as file:
         names = [f"{joint}_{axis}" for joint in joints for axis in ("x_m", "y_m", "z_m", "state")]

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from skeleton.errors import RecordingError
-from skeleton.formats.base import FramesOnDemand, read_text
+from skeleton.formats.base import FramesOnDemand, read_lines
 from skeleton.frames import Body, BodyDetails, BodyFrame
 from skeleton.layout import INFERRED, KINECT_V2, NOT_TRACKED, TRACKED
 from skeleton.recording import Recording, RecordingInfo
@@ -39,7 +39,7 @@ def read(path: Path) -> Recording:
     Raises:
         RecordingError: A line that is damaged; the sentence names it.
     """
-    lines = [line.strip() for line in read_text(path).split("\n")]
+    lines = [line.strip() for line in read_lines(path)]
     times: list[int] = []
     positions: list[np.ndarray] = []
     states: list[np.ndarray] = []

@@ -7,8 +7,7 @@
                 25 lines  x y z  depthX depthY  colorX colorY  orientationW X Y Z  state
 
 Source: the data set's own ``Matlab/read_skeleton_file.m``. The file holds no times: frame k is at k / 30 s.
-Reading walks the counts in Python and hands all joint lines to numpy in one call; only when that call fails are
-the lines read one by one, to name the one that is wrong.
+All numbers of a regular file are read at once; only a file with something else in it is read line by line.
 """
 
 from __future__ import annotations
@@ -19,16 +18,24 @@ from pathlib import Path
 import numpy as np
 
 from skeleton.errors import RecordingError
-from skeleton.formats.base import MOST_BODIES, FramesOnDemand, read_text
+from skeleton.formats.base import MOST_BODIES, FramesOnDemand, lines_of, read_bytes
+from skeleton.formats.decimals import Numbers, read_numbers
+from skeleton.formats.ntu_lines import BODY_VALUES, JOINT_VALUES, JOINTS, LARGEST_FLAG, Bodies, read_lines_of
 from skeleton.frames import Body, BodyDetails, BodyFrame
 from skeleton.layout import KINECT_V2
 from skeleton.recording import Recording, RecordingInfo
 
 RATE_HZ = 30.0
-BODY_VALUES = 10
-JOINT_VALUES = 12
-JOINTS = len(KINECT_V2)
+NUMBERS_PER_BODY = BODY_VALUES + 1 + JOINTS * JOINT_VALUES
+ENDS_LINE = np.zeros(NUMBERS_PER_BODY, dtype=bool)
+ENDS_LINE[[BODY_VALUES - 1, BODY_VALUES]] = ENDS_LINE[BODY_VALUES + JOINT_VALUES :: JOINT_VALUES] = True
+"""Which numbers of a body are the last of their line."""
+WHOLE = [1, 2, 3, 4, 5, 6, 9]
+"""Which values of a body line are small whole numbers: all but the id and the lean."""
+BODY_COUNTS = frozenset(range(MOST_BODIES + 1))
+DETAIL_COLUMNS = (slice(3, 5), slice(5, 7), slice(7, 11))
 NO_DETAILS = BodyDetails()
+DETAIL_NAMES = [(name, name in ("depth_px", "color_px", "orientation")) for name in BodyDetails.__slots__]
 
 
 def sniff(head: bytes, path: Path) -> bool:
@@ -49,17 +56,20 @@ def read(path: Path) -> Recording:
     Raises:
         RecordingError: The file ends early or holds something else; the sentence names the line.
     """
-    lines = read_text(path).split("\n")
-    walk = _Walk(path, lines)
-    values = _joint_values(path, lines, walk.joint_starts)
+    data = read_bytes(path)
+    bodies = _read_regular(data)
+    if bodies is None:
+        bodies = read_lines_of(path, lines_of(data))
     with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite, which no joint counts as seen
-        joints = values.reshape(-1, JOINTS, JOINT_VALUES).astype(np.float32)
-    count = len(walk.first_body) - 1
+        joints = bodies.joints.astype(np.float32)
+    # What was written as NaN throughout is unknown: depth pixels, color pixels, orientations of each body.
+    is_known = ~np.stack([np.isnan(joints[:, :, part]).all(axis=(1, 2)) for part in DETAIL_COLUMNS], axis=1)
+    count = len(bodies.first_body) - 1
 
     def build(index: int) -> BodyFrame:
-        rows = range(walk.first_body[index], walk.first_body[index + 1])
-        bodies = tuple(_body(path, walk.body_lines[row], lines, joints[row]) for row in rows)
-        return BodyFrame(index=index, time_s=index / RATE_HZ, bodies=bodies)
+        rows = range(bodies.first_body[index], bodies.first_body[index + 1])
+        people = tuple(_body(bodies.lines[row], bodies.leans[row], joints[row], is_known[row]) for row in rows)
+        return BodyFrame(index=index, time_s=index / RATE_HZ, bodies=people)
 
     video = path.with_name(f"{path.stem}_rgb.avi")
     info = RecordingInfo(
@@ -68,111 +78,63 @@ def read(path: Path) -> Recording:
     return Recording(info, np.arange(count) / RATE_HZ, FramesOnDemand(count, build))
 
 
-class _Walk:
-    """Where everything stands in the file: the counts and body lines, checked; the joint lines, skipped.
-
-    Attributes:
-        body_lines: Line index of each body's ten values.
-        joint_starts: Line index of each body's first joint.
-        first_body: Row of each frame's first body, and the number of all bodies at the end.
-    """
-
-    def __init__(self, path: Path, lines: list[str]) -> None:
-        self.body_lines: list[int] = []
-        self.joint_starts: list[int] = []
-        self.first_body = [0]
-        frame_count = _count(path, lines, 0, "the number of frames")
-        if frame_count >= len(lines):
-            raise _wrong(path, 0, f"the number of frames is {frame_count}, but the file has only {len(lines)} lines")
-        position = 1
-        for _ in range(frame_count):
-            body_count = _count(path, lines, position, "the number of bodies")
-            if body_count > MOST_BODIES:
-                raise _wrong(path, position, f"a frame has at most {MOST_BODIES} bodies, found {body_count}")
-            position += 1
-            for _ in range(body_count):
-                position = self._pass_body(path, lines, position)
-            self.first_body.append(len(self.body_lines))
-        for rest in range(position, len(lines)):
-            if lines[rest].strip():
-                raise _wrong(path, rest, f"the file must end after {frame_count} frames, found more")
-
-    def _pass_body(self, path: Path, lines: list[str], position: int) -> int:
-        if position < len(lines) and len(lines[position].split()) != BODY_VALUES:
-            found = len(lines[position].split())
-            raise _wrong(path, position, f"a body must have {BODY_VALUES} values, found {found}")
-        joint_count = _count(path, lines, position + 1, "the number of joints")
-        if joint_count != JOINTS:
-            raise _wrong(path, position + 1, f"a body must have {JOINTS} joints, found {joint_count}")
-        _body_values(path, lines, position)
-        self.body_lines.append(position)
-        self.joint_starts.append(position + 2)
-        return position + 2 + JOINTS
+def _read_regular(data: bytes) -> Bodies | None:
+    """What a regular file holds; None for a file that must be looked at line by line."""
+    numbers = read_numbers(data)
+    if numbers is None or not numbers.ends_line[0]:
+        return None
+    values, bodies, starts, position = numbers.values, Bodies(), [], 1
+    total = len(values)
+    frame_count = values[0]
+    if not 0 <= frame_count < total:
+        return None
+    for _ in range(int(frame_count)):
+        body_count = float(values[position]) if position < total and numbers.ends_line[position] else -1.0
+        if body_count not in BODY_COUNTS:
+            return None
+        for _ in range(int(body_count)):
+            starts.append(position + 1)
+            position += NUMBERS_PER_BODY
+        position += 1
+        bodies.first_body.append(len(starts))
+    if position != total or frame_count != int(frame_count):
+        return None
+    rows = np.array(starts, dtype=np.int64)[:, None] + np.arange(NUMBERS_PER_BODY)  # (bodies, numbers)
+    if not (numbers.ends_line[rows] == ENDS_LINE).all():
+        return None
+    return _filled(bodies, numbers, rows)
 
 
-def _count(path: Path, lines: list[str], position: int, what: str) -> int:
-    text = lines[position].strip() if position < len(lines) else ""
-    if text.isascii() and text.isdigit() and len(text) < 10:
-        return int(text)
-    if position >= len(lines) - 1 and not text:
-        raise _wrong(path, min(position, len(lines) - 1), f"the file ends where {what} must stand")
-    raise _wrong(path, position, f"{what} must stand here, found '{text[:30]}'")
-
-
-def _body_values(path: Path, lines: list[str], position: int) -> tuple[list[int], tuple[float, float]]:
-    """The eight whole numbers of a body line, and its lean."""
-    cells = lines[position].split()
+def _filled(bodies: Bodies, numbers: Numbers, rows: np.ndarray) -> Bodies | None:
+    """The bodies with the numbers of their rows; None when one of them is not what it must be."""
+    values = numbers.values[rows]  # (bodies, 311)
+    whole = values[:, WHOLE]
+    bodies.joints = values[:, BODY_VALUES + 1 :].reshape(-1, JOINTS, JOINT_VALUES)
+    state = bodies.joints[:, :, -1]
+    are_whole = (np.abs(whole) <= LARGEST_FLAG) & (whole == np.floor(whole))
+    if not (values[:, BODY_VALUES] == JOINTS).all() or not are_whole.all():
+        return None
+    if not ((state == 0) | (state == 1) | (state == 2)).all():
+        return None
     try:
-        # The id is read as text -> int: it exceeds 2**53, and a float would merge neighboring ids.
-        numbers = [int(cell) for cell in cells[:7] + cells[9:]]
-        if not -(2**63) <= numbers[0] < 2**64 or max(map(abs, numbers[1:])) > 255:
-            raise ValueError
-        return numbers, (_number(cells[7]), _number(cells[8]))
+        # The id exceeds 2**53: a float would merge neighboring ids, so it is read from the text.
+        identities = [numbers.integer(row) for row in rows[:, 0].tolist()]
     except ValueError:
-        raise _wrong(path, position, "a body line must hold whole numbers and the lean") from None
+        return None
+    if any(not -(2**63) <= identity < 2**64 for identity in identities):
+        return None
+    bodies.lines = [[identity, *flags] for identity, flags in zip(identities, whole.astype(int).tolist())]
+    bodies.leans = [(left, forward) for left, forward in values[:, 7:9].tolist()]
+    return bodies
 
 
-def _joint_values(path: Path, lines: list[str], starts: list[int]) -> np.ndarray:
-    """(bodies * 25, 12) float64 values of all joint lines."""
-    rows = [line for start in starts for line in lines[start : start + JOINTS]]
-    try:
-        values = np.loadtxt(rows, comments=None, ndmin=2) if rows else np.empty((0, JOINT_VALUES))
-        is_regular = values.shape == (len(starts) * JOINTS, JOINT_VALUES)
-    except ValueError:
-        is_regular = False
-    if is_regular and np.isin(values[:, -1], (0, 1, 2)).all():
-        return values
-    return np.array([_joint_line(path, lines, at) for start in starts for at in range(start, start + JOINTS)])
-
-
-def _joint_line(path: Path, lines: list[str], position: int) -> list[float]:
-    cells = lines[position].split() if position < len(lines) else []
-    if position >= len(lines) - 1 and len(cells) < JOINT_VALUES:
-        raise _wrong(path, min(position, len(lines) - 1), "the file ends within a body")
-    if len(cells) != JOINT_VALUES:
-        raise _wrong(path, position, f"a joint must have {JOINT_VALUES} values, found {len(cells)}")
-    try:
-        values = [_number(cell) for cell in cells]
-    except ValueError:
-        raise _wrong(path, position, "a joint must have numbers only") from None
-    if values[-1] not in (0, 1, 2):
-        raise _wrong(path, position, f"a joint's state must be 0, 1 or 2, found {cells[-1]}")
-    return values
-
-
-def _number(text: str) -> float:
-    if "#" in text:  # how old Windows runtimes print what is not a number: -1.#IND, 1.#QNAN, -1.#INF
-        return float("-inf" if text.startswith("-") else "inf") if "INF" in text else float("nan")
-    return float(text)
-
-
-def _body(path: Path, position: int, lines: list[str], joints: np.ndarray) -> Body:
-    """A body from its line and its (25, 12) joint values."""
-    numbers, lean = _body_values(path, lines, position)
+def _body(numbers: list[int], lean: tuple[float, float], joints: np.ndarray, is_known: np.ndarray) -> Body:
+    """A body from the values of its line, its (25, 12) joint values, and which of the three details are known."""
+    has_depth, has_color, has_orientation = is_known.tolist()
     details = BodyDetails(
-        depth_px=_unless_nan(joints[:, 3:5]),
-        color_px=_unless_nan(joints[:, 5:7]),
-        orientation=_unless_nan(joints[:, 7:11]),
+        depth_px=joints[:, 3:5] if has_depth else None,
+        color_px=joints[:, 5:7] if has_color else None,
+        orientation=joints[:, 7:11] if has_orientation else None,
         lean=lean,
         hand_confidence=(numbers[2], numbers[4]),
         is_restricted=bool(numbers[6]),
@@ -188,20 +150,12 @@ def _body(path: Path, position: int, lines: list[str], joints: np.ndarray) -> Bo
     )
 
 
-def _unless_nan(values: np.ndarray) -> np.ndarray | None:
-    """None for what was written as unknown."""
-    return None if np.isnan(values).all() else values
-
-
 def _is_empty(details: BodyDetails) -> bool:
-    return all(getattr(details, name) is None for name in ("depth_px", "color_px", "orientation")) and all(
-        getattr(details, name) == getattr(NO_DETAILS, name)
-        for name in ("lean", "hand_confidence", "is_restricted", "tracking_state")
+    """Whether a body whose recording had no details was written like this."""
+    return all(
+        getattr(details, name) is None if array else getattr(details, name) == getattr(NO_DETAILS, name)
+        for name, array in DETAIL_NAMES
     )
-
-
-def _wrong(path: Path, position: int, what: str) -> RecordingError:
-    return RecordingError(f"{path}, line {position + 1}: {what}.")
 
 
 def write(recording: Recording, path: Path) -> None:

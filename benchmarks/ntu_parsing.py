@@ -1,0 +1,81 @@
+"""Times the NTU reader against a plain line-by-line parser: ``python -m benchmarks.ntu_parsing``.
+
+The file is a synthetic 100-frame recording of one person with 7 significant digits per number, as NTU RGB+D has
+(about 260 kB). The plain parser does the least that such a parser can: it splits each line, turns each cell into a
+float and makes one array per body; it checks nothing. The reader's time includes all its checks. "with frames" also
+builds every body frame, which the reader otherwise does when a frame is asked for.
+"""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from skeleton.formats import ntu
+
+FRAMES = 100
+REPETITIONS = 40
+
+
+def main() -> None:
+    """Prints the machine, the best time of each parser, and their ratio (the aim is at most 0.5)."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "S001C001P001R001A001.skeleton"
+        path.write_bytes(synthetic_file().encode())
+        plain_s = best_time_s(lambda: plain_parse(path))
+        reader_s = best_time_s(lambda: ntu.read(path))
+        frames_s = best_time_s(lambda: list(ntu.read(path).frames))
+        print(
+            f"machine      {platform.processor() or platform.machine()}, Python {platform.python_version()}, ", end=""
+        )
+        print(f"numpy {np.__version__}")
+        print(f"file         {FRAMES} frames, {path.stat().st_size / 1000:.0f} kB; best of {REPETITIONS}")
+        print(f"plain        {plain_s * 1e3:6.2f} ms")
+        print(f"reader       {reader_s * 1e3:6.2f} ms   ratio {reader_s / plain_s:.2f}")
+        print(f"with frames  {frames_s * 1e3:6.2f} ms   ratio {frames_s / plain_s:.2f}")
+
+
+def synthetic_file() -> str:
+    """Returns the text of a one-body NTU file with Windows line ends."""
+    random = np.random.default_rng(60)
+    lines = [str(FRAMES)]
+    for _ in range(FRAMES):
+        lines += ["1", "72057594037931101 0 1 1 1 1 0 0.02764709 0.05745083 2", "25"]
+        position = random.uniform(-1, 1, (25, 3)) + (0, 0, 3)
+        pixels = random.uniform(100, 400, (25, 2)), random.uniform(200, 900, (25, 2))
+        rows = np.hstack([position, *pixels, random.uniform(-1, 1, (25, 4))])
+        lines += [" ".join(f"{value:.7g}" for value in row) + " 2" for row in rows]
+    return "\r\n".join(lines) + "\r\n"
+
+
+def plain_parse(path: Path) -> list[list[tuple[list[str], np.ndarray]]]:
+    """The line-by-line parser that the reader is measured against."""
+    with path.open(encoding="ascii") as file:
+        frames = []
+        for _ in range(int(file.readline())):
+            bodies = []
+            for _ in range(int(file.readline())):
+                facts = file.readline().split()
+                joints = [[float(cell) for cell in file.readline().split()] for _ in range(int(file.readline()))]
+                bodies.append((facts, np.array(joints, dtype=np.float32)))
+            frames.append(bodies)
+    return frames
+
+
+def best_time_s(work: Callable[[], object]) -> float:
+    """Returns the shortest of several runs: the one that was disturbed least."""
+    times = []
+    for _ in range(REPETITIONS):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Reads an NTU file line by line: for files that are not regular, to name the line that is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from skeleton.errors import RecordingError
+from skeleton.formats.base import MOST_BODIES
+from skeleton.layout import KINECT_V2
+
+BODY_VALUES = 10
+JOINT_VALUES = 12
+JOINTS = len(KINECT_V2)
+LARGEST_FLAG = 255
+"""All whole numbers of a body line but the id are flags and states of a few bits."""
+
+
+@dataclass(slots=True)
+class Bodies:
+    """What an NTU file holds, N bodies in F frames.
+
+    Attributes:
+        first_body: F + 1 rows: frame f has the bodies first_body[f] .. first_body[f + 1].
+        lines: Eight whole numbers of each body's own line (all but the lean).
+        leans: Lean left-right and forward-back of each body.
+        joints: (N, 25, 12) float64 values of the joint lines.
+    """
+
+    first_body: list[int] = field(default_factory=lambda: [0])
+    lines: list[list[int]] = field(default_factory=list)
+    leans: list[tuple[float, float]] = field(default_factory=list)
+    joints: np.ndarray = field(default_factory=lambda: np.empty((0, JOINTS, JOINT_VALUES)))
+
+
+def read_lines_of(path: Path, lines: list[str]) -> Bodies:
+    """Returns what the lines of an NTU file hold.
+
+    Raises:
+        RecordingError: The file ends early or holds something else; the sentence names the line.
+    """
+    bodies = Bodies()
+    joints: list[list[list[float]]] = []
+    frame_count = _count(path, lines, 0, "the number of frames")
+    if frame_count >= len(lines) + (frame_count == 0):
+        raise _wrong(path, 0, f"the number of frames is {frame_count}, but the file has only {len(lines)} lines")
+    position = 1
+    for _ in range(frame_count):
+        body_count = _count(path, lines, position, "the number of bodies")
+        if body_count > MOST_BODIES:
+            raise _wrong(path, position, f"a frame has at most {MOST_BODIES} bodies, found {body_count}")
+        position += 1
+        for _ in range(body_count):
+            numbers, lean = _body_line(path, lines, position)
+            joint_count = _count(path, lines, position + 1, "the number of joints")
+            if joint_count != JOINTS:
+                raise _wrong(path, position + 1, f"a body must have {JOINTS} joints, found {joint_count}")
+            position += 2
+            joints.append([_joint_line(path, lines, at) for at in range(position, position + JOINTS)])
+            bodies.lines.append(numbers)
+            bodies.leans.append(lean)
+            position += JOINTS
+        bodies.first_body.append(len(joints))
+    for rest in range(position, len(lines)):
+        if lines[rest].strip():
+            raise _wrong(path, rest, f"the file must end after {frame_count} frames, found more")
+    if joints:
+        bodies.joints = np.array(joints)
+    return bodies
+
+
+def _count(path: Path, lines: list[str], position: int, what: str) -> int:
+    text = lines[position].strip() if position < len(lines) else ""
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return int(text)
+    if position >= len(lines):
+        raise _wrong(path, len(lines) - 1, f"the file ends where {what} must stand")
+    raise _wrong(path, position, f"{what} must stand here, found '{text[:30]}'")
+
+
+def _body_line(path: Path, lines: list[str], position: int) -> tuple[list[int], tuple[float, float]]:
+    """The eight whole numbers of a body line, and its lean."""
+    cells = lines[position].split() if position < len(lines) else []
+    if len(cells) != BODY_VALUES:
+        where = min(position, len(lines) - 1)
+        raise _wrong(path, where, f"a body must have {BODY_VALUES} values, found {len(cells)}")
+    try:
+        # The id is read as text -> int: it exceeds 2**53, and a float would merge neighboring ids.
+        numbers = [int(cell) for cell in cells[:7] + cells[9:]]
+        if not -(2**63) <= numbers[0] < 2**64 or max(map(abs, numbers[1:])) > LARGEST_FLAG:
+            raise ValueError
+        return numbers, (_number(cells[7]), _number(cells[8]))
+    except ValueError:
+        raise _wrong(path, position, "a body line must hold whole numbers and the lean") from None
+
+
+def _joint_line(path: Path, lines: list[str], position: int) -> list[float]:
+    cells = lines[position].split() if position < len(lines) else []
+    if position >= len(lines):
+        raise _wrong(path, len(lines) - 1, "the file ends within a body")
+    if len(cells) != JOINT_VALUES:
+        raise _wrong(path, position, f"a joint must have {JOINT_VALUES} values, found {len(cells)}")
+    try:
+        values = [_number(cell) for cell in cells]
+    except ValueError:
+        raise _wrong(path, position, "a joint must have numbers only") from None
+    if values[-1] not in (0, 1, 2):
+        raise _wrong(path, position, f"a joint's state must be 0, 1 or 2, found {cells[-1]}")
+    return values
+
+
+def _number(text: str) -> float:
+    if "#" in text:  # how old Windows runtimes print what is not a number: -1.#IND, 1.#QNAN, -1.#INF
+        return float("-inf" if text.startswith("-") else "inf") if "INF" in text else float("nan")
+    return float(text)
+
+
+def _wrong(path: Path, position: int, what: str) -> RecordingError:
+    return RecordingError(f"{path}, line {position + 1}: {what}.")
