@@ -16,7 +16,7 @@ from skeleton.layout import KINECT_V2
 CARD = ModelCard(
     name="tiny",
     network="linear",
-    labels=("rest", "right hand up"),
+    labels=("nothing", "right hand up", "nothing else"),
     layout="kinect-v2",
     joints=KINECT_V2.joints,
     frames=6,
@@ -27,7 +27,10 @@ CARD = ModelCard(
 
 
 def hand_weights(card: ModelCard, *, gain: float = 40.0) -> np.ndarray:
-    """(M, T, V, 3, K): class 1 wins while the right hand is above the right shoulder, on the window's average."""
+    """(M, T, V, 3, K): class 1 wins while the right hand is above the right shoulder, on the window's average.
+
+    Otherwise the other two share the probability, and neither reaches its threshold.
+    """
     weights = np.zeros((card.persons, card.frames, len(card.joints), 3, len(card.labels)), dtype=np.float32)
     for joint, sign in (("HandRight", 1), ("ShoulderRight", -1)):
         weights[0, :, card.joints.index(joint), 1, 1] = sign * gain / card.frames

@@ -1,0 +1,183 @@
+"""The recognizer's thread: loads the model, then recognizes the newest frame, again and again.
+
+The session is made, warmed up and run in this one thread. The source's thread hands frames over with ``observe``,
+which only appends to the history and fills a mailbox, and never waits.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from live.board import Board
+from live.decision import DecisionConfig
+from live.engine import Engine, Observation, Recognizes
+from live.mailbox import Mailbox
+from live.sources.base import SourceInfo
+from live.view import Banner, Severity
+from skeleton.errors import AppError, InternalError, ModelContractError
+from skeleton.frames import BodyFrame
+
+WAIT_S = 1.0
+"""The mailbox wakes its consumer; this only bounds how long a thread sleeps if it should be forgotten."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Task:
+    """What the source's thread hands over.
+
+    Attributes:
+        engine: History and decisions of the source that is open.
+        observation: The newest frame; None only ends the actions that go on.
+        received_s: When the frame arrived.
+        is_last: Whether the actions that go on end with it.
+        is_lost: Whether nobody is in view any more.
+    """
+
+    engine: Engine
+    observation: Observation | None
+    received_s: float = 0.0
+    is_last: bool = False
+    is_lost: bool = False
+
+
+class RecognizerThread:
+    """Owns the model.
+
+    Args:
+        load: Makes the recognizer; called in the thread.
+        board: Where results go.
+        config: When actions start and end.
+        logger: For what a user should not have to read.
+        log_file: Named in the banner of an unexpected error.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], Recognizes],
+        board: Board,
+        *,
+        config: DecisionConfig,
+        logger: logging.Logger,
+        log_file: Path | None,
+    ) -> None:
+        self._load, self._board, self._config = load, board, config
+        self._logger, self._log_file = logger, log_file
+        self._tasks: Mailbox[_Task] = Mailbox()
+        self._is_stopping = threading.Event()
+        self._is_settled = threading.Event()
+        self._recognizer: Recognizes | None = None  # written once by the thread, read by the source's
+        self._info: SourceInfo | None = None
+        self._origin_s = 0.0
+        self._engine: Engine | None = None  # of the source that is open; touched by the source's thread only
+        self._deciding: Engine | None = None  # the one whose actions go on; touched by this thread only
+        self.thread = threading.Thread(target=self._run, name="recognizer", daemon=True)
+
+    @property
+    def frames_unrecognized(self) -> int:
+        """Frames that were replaced before the recognizer took them."""
+        return self._tasks.replaced
+
+    def stop(self) -> None:
+        """Tells the thread to end; does not wait."""
+        self._is_stopping.set()
+        self._tasks.close()
+
+    def wait_until_settled(self, timeout_s: float) -> bool:
+        """Waits until the model is loaded or has failed; the source's thread calls it."""
+        return self._is_settled.wait(timeout_s)
+
+    # Called by the source's thread.
+
+    def begin(self, info: SourceInfo, *, origin_s: float) -> None:
+        """Notes that a source was opened, before its first frame.
+
+        Args:
+            info: The source.
+            origin_s: Sensor time that events count from.
+        """
+        self._info, self._origin_s, self._engine = info, origin_s, None
+
+    def observe(self, frame: BodyFrame, *, received_s: float, is_last: bool) -> None:
+        """Adds a frame to the history and makes it the next to be recognized."""
+        engine = self._engine or self._new_engine()
+        if engine is None:
+            return
+        observation = engine.observe(frame)
+        if observation is not None or is_last:
+            self._tasks.put(_Task(engine, observation, received_s, is_last))
+
+    def reset(self) -> None:
+        """Forgets what was observed, because the source jumps."""
+        if self._engine is not None:
+            self._engine.reset()
+
+    def end(self) -> None:
+        """Ends everything that goes on, because the source is gone."""
+        if self._engine is not None:
+            self._tasks.put(_Task(self._engine, None, is_last=True, is_lost=True))
+        self._info = self._engine = None
+
+    def _new_engine(self) -> Engine | None:
+        if self._recognizer is None or self._info is None:
+            return None
+        try:
+            self._engine = Engine(self._recognizer, self._info.layout, config=self._config, origin_s=self._origin_s)
+        except ModelContractError as error:
+            self._info = None  # said once for each source
+            self._board.set_banner("model", Banner(Severity.ERROR, str(error)))
+        return self._engine
+
+    # The thread.
+
+    def _run(self) -> None:
+        try:
+            self._recognizer = recognizer = self._load()
+            self._board.set_model(recognizer.info)
+            if recognizer.warning:
+                self._board.set_banner("provider", Banner(Severity.WARNING, recognizer.warning))
+            self._is_settled.set()
+            while not self._is_stopping.is_set():
+                task = self._tasks.take(WAIT_S)
+                if task is not None:
+                    self._carry_out(task)
+        except AppError as error:
+            self._logger.warning("recognition stopped: %s", error)
+            self._board.set_banner("model", Banner(Severity.ERROR, str(error)))
+        except Exception:  # the one handler of this thread
+            self._logger.exception("recognition stopped")
+            self._board.set_banner("model", internal_error("Recognition", self._log_file))
+        finally:
+            self._end_actions()
+            self._board.set_people(())
+            self._is_settled.set()
+
+    def _carry_out(self, task: _Task) -> None:
+        if task.engine is not self._deciding:
+            self._end_actions()
+            self._deciding = task.engine
+        decided = task.engine.decide(task.observation) if task.observation else None
+        if decided is not None:
+            self._board.set_people(decided.people)
+            self._board.add_events(decided.events)
+            now_s = time.perf_counter()
+            self._board.count_run(now_s, now_s - task.received_s)
+        if task.is_last:
+            self._end_actions()
+        if task.is_lost:
+            self._board.set_people(())
+
+    def _end_actions(self) -> None:
+        if self._deciding is not None:
+            self._board.add_events(self._deciding.finish())
+
+
+def internal_error(what: str, log_file: Path | None) -> Banner:
+    """Returns the banner of an unexpected exception at a thread's top."""
+    where = f"; the details are in {log_file}" if log_file else "; the details are in the log"
+    error = InternalError(f"{what} stopped on an unexpected error{where}.", remedy="Please report it.")
+    return Banner(Severity.ERROR, str(error))

@@ -1,0 +1,207 @@
+"""The source's thread: opens, reads and closes the source, and reopens a live one that was lost.
+
+It waits for nobody but the source. Every frame goes to the history; the newest is shown, with its picture when the
+window took the one before (a picture costs a copy, or a decoded video frame).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from pathlib import Path
+
+from live.board import Board, Scene
+from live.recognizer_thread import RecognizerThread, internal_error
+from live.sources.base import Source, SourceInfo, SourceStatus, Transport
+from live.view import Banner, Severity
+from skeleton.errors import AppError, SourceLost, SourceUnavailable
+from skeleton.frames import BodyFrame
+
+READ_TIMEOUT_S = 0.05
+"""How long one read may wait: commands and the end are looked for in between."""
+LOST_AFTER_S = 2.0
+"""A live source that delivers nothing for so long is lost: sixty frames."""
+FIRST_FRAME_WITHIN_S = 6.0
+"""A sensor that was just opened spins up before it delivers."""
+FIRST_DELAY_S, LONGEST_DELAY_S = 0.5, 8.0
+"""Wait before a source is opened again; doubled after every failure."""
+MOST_COMMANDS = 256
+
+
+class SourceThread:
+    """Owns the source.
+
+    Args:
+        source: Not yet open.
+        recognition: Takes every frame; None shows bodies without recognizing them.
+        board: Where frames and troubles go.
+        logger: For what a user should not have to read.
+        log_file: Named in the banner of an unexpected error.
+        lost_after_s: A live source that delivers nothing for so long is lost.
+        first_delay_s: First wait before it is opened again.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        recognition: RecognizerThread | None,
+        board: Board,
+        *,
+        logger: logging.Logger,
+        log_file: Path | None,
+        lost_after_s: float = LOST_AFTER_S,
+        first_delay_s: float = FIRST_DELAY_S,
+    ) -> None:
+        self._source, self._recognition, self._board = source, recognition, board
+        self._logger, self._log_file = logger, log_file
+        self._lost_after_s, self._first_delay_s = lost_after_s, first_delay_s
+        self._is_stopping = threading.Event()
+        self._commands: deque[Transport] = deque(maxlen=MOST_COMMANDS)
+        self._is_picture_wanted = True
+        self._unshown: BodyFrame | None = None
+        self._info: SourceInfo | None = None
+        self._delay_s = first_delay_s
+        self._first_received_s: float | None = None  # of all times the source was open
+        self._received_s = 0.0  # the newest frame of this time; 0 before it
+        self.thread = threading.Thread(target=self._run, name="source", daemon=True)
+
+    def stop(self) -> None:
+        """Tells the thread to end; does not wait."""
+        self._is_stopping.set()
+
+    def command(self, command: Transport) -> None:
+        """Queues a transport command for the next time between two reads."""
+        self._commands.append(command)
+
+    def want_picture(self) -> None:
+        """Says that the last picture was taken: the next frame may bring its own."""
+        self._is_picture_wanted = True
+
+    def is_silent(self, now_s: float) -> bool:
+        """Whether a live source that streamed has been silent for too long, be it because a read does not return."""
+        info, received_s = self._info, self._received_s
+        return bool(info and info.is_live and received_s and now_s - received_s > self._lost_after_s)
+
+    def silence(self) -> Banner:
+        """Returns the banner for a source that is silent."""
+        name = self._info.name if self._info else "source"
+        return Banner(Severity.WARNING, f"'{name}' has sent no frame for {self._lost_after_s:g} s; reconnecting.")
+
+    def _run(self) -> None:
+        try:
+            while not self._is_stopping.is_set():
+                if not self._stream() or self._is_stopping.wait(self._delay_s):
+                    return
+                self._delay_s = min(2 * self._delay_s, LONGEST_DELAY_S)
+        except Exception:  # the one handler of this thread
+            self._logger.exception("the source stopped")
+            self._fail(internal_error("The source", self._log_file))
+        finally:
+            self._end()
+
+    def _stream(self) -> bool:
+        """Opens the source and reads it until it is lost; returns whether opening it again may help."""
+        try:
+            self._info = info = self._source.open()
+            self._board.set_source(info)
+            self._wait_for_model(info)
+            self._read_all(info)
+        except (SourceLost, SourceUnavailable) as error:
+            self._logger.warning("%s", error)
+            if not self._source.reopens:
+                self._fail(Banner(Severity.ERROR, str(error)))
+                return False
+            self._lose(error)
+        except AppError as error:  # a file does not mend by itself
+            self._fail(Banner(Severity.ERROR, str(error)))
+            return False
+        finally:
+            self._end()
+            self._source.close()
+        return True
+
+    def _wait_for_model(self, info: SourceInfo) -> None:
+        """Lets a recording wait for the model, so that its first seconds are recognized as offline."""
+        if self._recognition is None or info.is_live:
+            return
+        while not self._is_stopping.is_set() and not self._recognition.wait_until_settled(READ_TIMEOUT_S):
+            continue
+
+    def _read_all(self, info: SourceInfo) -> None:
+        opened_s = time.perf_counter()
+        while not self._is_stopping.is_set():
+            self._apply_commands()
+            frame = self._source.read(READ_TIMEOUT_S)
+            now_s = time.perf_counter()
+            if frame is not None:
+                self._deliver(info, frame, now_s)
+            elif info.is_live:
+                self._check_alive(info, now_s, opened_s=opened_s)
+            self._show()
+            if self._received_s:  # before the first frame the source is still opening, or still lost
+                self._board.set_status(self._source.status, self._source.position)
+
+    def _check_alive(self, info: SourceInfo, now_s: float, *, opened_s: float) -> None:
+        if self._received_s:
+            is_lost = now_s - self._received_s > self._lost_after_s
+        else:
+            is_lost = now_s - opened_s > max(FIRST_FRAME_WITHIN_S, self._lost_after_s)
+        if is_lost:
+            raise SourceLost(f"'{info.name}' has sent no frame for {now_s - (self._received_s or opened_s):.0f} s.")
+
+    def _apply_commands(self) -> None:
+        while self._commands:
+            command = self._commands.popleft()
+            if command.seek_s is not None and self._recognition is not None:
+                self._recognition.reset()
+            self._source.apply(command)
+
+    def _deliver(self, info: SourceInfo, frame: BodyFrame, now_s: float) -> None:
+        received_s = frame.arrival_s or now_s
+        self._board.count_frame(now_s)
+        if not self._received_s:
+            self._begin(info, frame, now_s)
+        self._received_s = now_s
+        if self._recognition is not None:
+            is_last = self._source.status is SourceStatus.ENDED
+            self._recognition.observe(frame, received_s=received_s, is_last=is_last)
+        self._unshown = frame
+
+    def _begin(self, info: SourceInfo, frame: BodyFrame, now_s: float) -> None:
+        """Greets the first frame after opening."""
+        self._delay_s = self._first_delay_s
+        self._board.set_banner("source", None)
+        if self._first_received_s is None:
+            self._first_received_s = now_s
+        # A recording's events count from its start; a live source's from its first frame, also after a reconnect.
+        position = self._source.position
+        elapsed_s = position.time_s if position else now_s - self._first_received_s
+        if self._recognition is not None:
+            self._recognition.begin(info, origin_s=frame.time_s - elapsed_s)
+
+    def _show(self) -> None:
+        """Shows the newest frame. With a picture it waits until the window took the last one."""
+        has_color = self._info is not None and self._info.color_size is not None
+        if self._unshown is None or (has_color and not self._is_picture_wanted):
+            return
+        self._is_picture_wanted = False
+        self._board.show(Scene(self._unshown, self._source.color() if has_color else None))
+        self._unshown = None
+
+    def _end(self) -> None:
+        self._received_s, self._unshown = 0.0, None
+        if self._recognition is not None:
+            self._recognition.end()
+
+    def _lose(self, error: AppError) -> None:
+        if self._first_received_s is None:
+            self._fail(Banner(Severity.ERROR, str(error)))
+        else:
+            self._board.set_status(SourceStatus.LOST)
+            self._board.set_banner("source", Banner(Severity.WARNING, f"{error} Reconnecting."))
+
+    def _fail(self, banner: Banner) -> None:
+        self._board.set_status(SourceStatus.FAILED)
+        self._board.set_banner("source", banner)
