@@ -46,7 +46,7 @@ class Board:
         self._people: tuple[PersonView, ...] = ()
         self._frames = RecentTimes()
         self._runs = RecentTimes()
-        self._frames_read = self._views_unread = self._events_lost = 0
+        self._frames_read = self._frames_lost = self._views_unread = self._events_lost = 0
 
     def set_source(self, info: SourceInfo) -> None:
         """Notes that a source is open."""
@@ -69,6 +69,11 @@ class Board:
             self._banners.pop(cause, None)
             if banner is not None:
                 self._banners[cause] = banner
+
+    def set_frames_lost(self, count: int) -> None:
+        """Notes how many frames were dropped before they could be read."""
+        with self._lock:
+            self._frames_lost = count
 
     def count_frame(self, now_s: float) -> None:
         """Counts a frame from the source."""
@@ -134,6 +139,7 @@ class Board:
             latency_ms=latencies[0] * 1e3 if latencies else None,
             latency_p99_ms=latencies[1] * 1e3 if latencies else None,
             frames_read=self._frames_read,
+            frames_lost=self._frames_lost,
             frames_unrecognized=unrecognized,
             views_unread=self._views_unread,
             events_lost=self._events_lost,

@@ -63,6 +63,7 @@ class SourceThread:
         self._unshown: BodyFrame | None = None
         self._info: SourceInfo | None = None
         self._delay_s = first_delay_s
+        self._lost_before = 0  # frames, while it was open earlier
         self._first_received_s: float | None = None  # of all times the source was open
         self._received_s = 0.0  # the newest frame of this time; 0 before it
         self.thread = threading.Thread(target=self._run, name="source", daemon=True)
@@ -119,6 +120,7 @@ class SourceThread:
             return False
         finally:
             self._end()
+            self._lost_before += self._source.frames_lost
             self._source.close()
         return True
 
@@ -137,9 +139,12 @@ class SourceThread:
             now_s = time.perf_counter()
             if frame is not None:
                 self._deliver(info, frame, now_s)
+            elif self._source.status is not SourceStatus.STREAMING:  # a pause is no silence
+                opened_s, self._received_s = now_s, now_s if self._received_s else 0.0
             elif info.is_live:
                 self._check_alive(info, now_s, opened_s=opened_s)
             self._show()
+            self._board.set_frames_lost(self._lost_before + self._source.frames_lost)
             if self._received_s:  # before the first frame the source is still opening, or still lost
                 self._board.set_status(self._source.status, self._source.position)
 

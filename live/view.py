@@ -125,6 +125,7 @@ class Statistics:
         latency_ms: Frame received to decision made, median of the last 2 s; None before the first.
         latency_p99_ms: 99th percentile of the last 2 s; None before the first.
         frames_read: Frames from the source.
+        frames_lost: Frames that the device delivered and that were dropped before they could be read.
         frames_unrecognized: Frames replaced in the mailbox before the recognizer took them.
         views_unread: Views replaced before the window took them.
         events_lost: Events dropped because nobody polled; 0 in a healthy app.
@@ -135,6 +136,7 @@ class Statistics:
     latency_ms: float | None = None
     latency_p99_ms: float | None = None
     frames_read: int = 0
+    frames_lost: int = 0
     frames_unrecognized: int = 0
     views_unread: int = 0
     events_lost: int = 0

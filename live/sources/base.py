@@ -145,6 +145,11 @@ class Source(ABC):
         """Where playback stands; None for a live source."""
         return None
 
+    @property
+    def frames_lost(self) -> int:
+        """Frames that the device delivered since ``open`` and that were dropped before they could be read."""
+        return 0
+
     def apply(self, command: Transport) -> None:
         """Carries out a transport command; a live source ignores it."""
         del command

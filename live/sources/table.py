@@ -27,7 +27,7 @@ class SourceOptions:
     video: Path | None = None
     speed: float = 1.0
     is_looping: bool = False
-    people: int = 1
+    people: int = 3
     seed: int = 0
 
 

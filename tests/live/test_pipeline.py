@@ -273,6 +273,44 @@ def test_a_seek_ends_the_action_that_goes_on(model_file: Path) -> None:
     assert found[1].end_s < 10.0  # when it was last seen, not where the seek went
 
 
+class Pausable(ScriptedSource):
+    """A live source that can be paused, as the demo can."""
+
+    is_paused = False
+
+    @property
+    def status(self) -> SourceStatus:
+        return SourceStatus.PAUSED if self.is_paused else SourceStatus.STREAMING
+
+    def apply(self, command: Transport) -> None:
+        self.is_paused = not command.play
+
+
+def test_a_live_source_that_is_paused_is_not_lost() -> None:
+    source = Pausable(raised(3))
+    with running(Pipeline(source, None, lost_after_s=0.2)) as pipeline:
+        until(pipeline, lambda v: v.frame, what="a frame")
+        pipeline.command(Transport(play=False))
+        until(pipeline, lambda v: v.status is SourceStatus.PAUSED, what="the pause")
+        end = time.perf_counter() + 0.5
+        seen = until(pipeline, lambda v: v.banners or time.perf_counter() > end, what="time to pass")
+        assert (seen.status, seen.banners) == (SourceStatus.PAUSED, ())
+        assert source.opened == 1
+        pipeline.command(Transport(play=True))
+        until(pipeline, lambda v: v.status is SourceStatus.LOST, what="silence that counts again")
+
+
+def test_frames_that_the_device_dropped_are_counted_over_reconnects() -> None:
+    class Dropping(ScriptedSource):
+        frames_lost = 2
+
+    source = Dropping(raised(3))
+    with running(Pipeline(source, None, first_delay_s=0.0)) as pipeline:
+        until(pipeline, lambda v: v.statistics.frames_lost == 2, what="the count")
+        source.lose(SourceLost("Unplugged."))
+        until(pipeline, lambda v: v.statistics.frames_lost == 4, what="the sum")
+
+
 # Trouble.
 
 
