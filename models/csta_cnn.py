@@ -102,9 +102,10 @@ class CstaCnn(nn.Module):
             joints: (B, M, T, V, 3) meters; any value, NaN included, where unseen.
             seen: (B, M, T, V), 1 seen, 0 not; bool or float.
         """
-        shape = (self.config.persons, self.config.frames, len(self.config.joints))
+        shape = (self.config.persons, self.config.frames, len(self.config.joints))  # M, T, V
         if joints.shape[1:] != (*shape, 3) or seen.shape[1:] != shape:
-            raise ValueError(f"joints and seen must be (B, *{(*shape, 3)}), found {tuple(joints.shape)}")
+            found = f"{tuple(joints.shape)} and {tuple(seen.shape)}"
+            raise ValueError(f"joints must be (B, *{(*shape, 3)}) and seen (B, *{shape}), found {found}")
         joints, present = self.normalize(joints, seen.to(joints.dtype))
         positions = joints.flatten(0, 1)  # (B, M, 3, T, V) -> (B M, 3, T, V)
         rows = self._trained_rows(present)

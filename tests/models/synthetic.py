@@ -1,6 +1,8 @@
-"""Windows and tiny networks for the tests of this room; every axis has a size of its own."""
+"""Windows, made up and real, and tiny networks for the tests of this room; every axis has a size of its own."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -9,7 +11,10 @@ from torch import Tensor
 from models.card import ModelCard
 from models.csta_cnn import CstaCnn
 from models.network import NetworkConfig
+from skeleton.formats.table import open_recording
 from skeleton.layout import KINECT_V2, KINECT_V2_19, body_axes
+from skeleton.recording import body_track
+from skeleton.window import cut
 
 STANDING_M = {
     "SpineBase": (0.0, 0.0, 0.0), "SpineMid": (0.0, 0.3, 0.0), "SpineShoulder": (0.0, 0.5, 0.0),
@@ -76,3 +81,25 @@ def card(shape: NetworkConfig, **changes: object) -> ModelCard:
         "persons": shape.persons,
     }  # fmt: skip
     return ModelCard(**{**values, **changes})
+
+
+def real_windows(folder: Path, shape: NetworkConfig, *, step_s: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
+    """Returns two-second windows of the people in a folder of recordings, person 2 absent: joints and seen."""
+    joints, seen = [], []
+    for file in sorted(folder.glob("*.csv")):
+        recording = open_recording(file)
+        body = recording.frames[0].bodies[0]
+        wanted = recording.info.layout.select(shape.joints)
+        times_s, positions, known = body_track(recording, body.tracking_id)
+        for start_s in np.arange(times_s[0], times_s[-1] - 2, step_s):
+            cut_joints, cut_seen = cut(
+                times_s,
+                positions[:, wanted],
+                known[:, wanted],
+                start_s=start_s,
+                end_s=start_s + 2,
+                frame_count=shape.frames,
+            )
+            joints.append([cut_joints] + [np.full_like(cut_joints, np.nan)] * (shape.persons - 1))
+            seen.append([cut_seen] + [np.zeros_like(cut_seen)] * (shape.persons - 1))
+    return np.array(joints), np.array(seen)

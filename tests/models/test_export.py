@@ -18,7 +18,7 @@ from models.csta_cnn import CstaCnn
 from models.export import FEWEST_WINDOWS, TOLERANCE, CheckWindows, ExportReport, export, place
 from skeleton.errors import ModelContractError
 from tests.conftest import REPOSITORY
-from tests.models.synthetic import card, config, network, windows
+from tests.models.synthetic import card, config, network, real_windows, windows
 
 SHAPE = config()
 
@@ -62,6 +62,14 @@ def test_the_file_answers_like_the_network_at_every_batch_size(exported, batch: 
     expected["probabilities"] = torch.softmax(expected.pop("logits") / said.temperature, dim=1)
     for name, value in expected.items():
         np.testing.assert_allclose(found[name], value, atol=TOLERANCE, err_msg=name)
+
+
+def test_the_file_answers_like_the_network_on_real_people(exported, real_data: Path, tmp_path: Path) -> None:
+    model, said, report = exported
+    real = CheckWindows(*real_windows(real_data / "labanotation", SHAPE))
+    placed = place(report.path.read_bytes(), model, said, tmp_path / "model.onnx", real)
+    assert placed.windows >= 3 * FEWEST_WINDOWS
+    assert max(placed.differences.values()) <= TOLERANCE
 
 
 def test_nobody_there_gives_probabilities_all_the_same(exported) -> None:

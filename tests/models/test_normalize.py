@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from models.normalize import TYPICAL_TORSO_M, Normalize
 from skeleton.layout import KINECT_V1, KINECT_V2_19, body_axes
-from tests.models.synthetic import config, turned, windows
+from tests.models.synthetic import config, real_windows, turned, windows
 
 SHAPE = config()
 AXES = body_axes(SHAPE.joints)
@@ -160,3 +162,23 @@ def test_joint_order_does_not_matter_to_the_transform() -> None:
     order = np.random.default_rng(0).permutation(len(SHAPE.joints))
     shuffled = Normalize([KINECT_V2_19.joints[i] for i in order])(joints[:, :, :, order], seen).joints
     np.testing.assert_allclose(shuffled, normalize(joints, seen)[..., order], atol=1e-6)
+
+
+def test_real_people_who_face_the_sensor_are_hardly_turned_and_have_bones_of_human_length(real_data: Path) -> None:
+    joints, seen = (torch.from_numpy(part) for part in real_windows(real_data / "labanotation", SHAPE))
+    result = normalize(joints, seen, turn=False)[:, 0]
+    line = (result[..., AXES.right_shoulder] - result[..., AXES.left_shoulder]).mean(dim=2)
+    angle_deg = torch.rad2deg(torch.atan2(line[:, 2], line[:, 0]))
+    assert angle_deg.abs().median() < 30, "turned by half a circle, the body would look away from the sensor"
+    head = (result[..., SHAPE.joints.index("Head")] - result[..., AXES.center]).norm(dim=1).mean()
+    assert 1.1 < head < 1.7, "from hip to head, in torso lengths"
+
+
+def test_mixed_precision_does_not_round_positions() -> None:
+    joints, seen = windows(3, SHAPE)
+    seen[0, 0, 4:9, 3] = 0
+    exact = normalize(joints, seen)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = normalize(joints, seen)
+    assert mixed.dtype == torch.float32
+    assert torch.equal(mixed, exact)
