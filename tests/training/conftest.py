@@ -1,0 +1,85 @@
+"""A data set small enough to train on in a second: three movements, four people, as real files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skeleton.layout import KINECT_V2_19, TRACKED
+from training import cache
+from training.datasets.base import Clip, DataSet
+
+LAYOUT = KINECT_V2_19
+LABELS = ("raise left", "raise right", "squat")
+SUBJECTS = (1, 2, 3, 4)
+REPETITIONS = 5
+_HEIGHT_M = {"Foot": 0.0, "Ankle": 0.08, "Knee": 0.5, "Hip": 0.9, "Wrist": 0.8, "Elbow": 1.1, "Shoulder": 1.4}
+_TRUNK_M = {"SpineBase": 0.9, "SpineMid": 1.15, "SpineShoulder": 1.4, "Neck": 1.5, "Head": 1.65}
+
+
+def standing() -> np.ndarray:
+    """(V, 3) a person at 2.5 m who faces the sensor, floor at y = 0."""
+    pose = np.zeros((len(LAYOUT), 3))
+    for index, name in enumerate(LAYOUT.joints):
+        side = -1 if name.endswith("Left") else 1 if name.endswith("Right") else 0
+        limb = name.removesuffix("Left").removesuffix("Right")
+        pose[index] = (0.2 * side, _TRUNK_M.get(name, _HEIGHT_M.get(limb, 0.0)), 2.5)
+    return pose
+
+
+def clip(label: int, subject: int, repetition: int, *, group: int) -> Clip:
+    """One movement: an arm goes up and down, or the body does."""
+    random = np.random.default_rng((label, subject, repetition))
+    frames = int(random.integers(25, 70))
+    stroke = np.sin(np.linspace(0, np.pi, frames))[:, None]
+    joints = np.repeat(standing()[None], frames, axis=0)
+    if label == 2:
+        low = [i for i, name in enumerate(LAYOUT.joints) if not name.startswith(("Foot", "Ankle"))]
+        joints[:, low, 1] -= 0.4 * stroke
+    else:
+        side = ("Left", "Right")[label]
+        joints[:, LAYOUT.index(f"Wrist{side}"), 1] += 1.2 * stroke[:, 0]
+        joints[:, LAYOUT.index(f"Elbow{side}"), 1] += 0.6 * stroke[:, 0]
+    joints = joints * (0.9 + 0.05 * subject) + random.normal(0, 0.005, joints.shape)
+    return Clip(
+        label=label,
+        subject=subject,
+        repetition=repetition,
+        times_s=np.cumsum(random.choice([0.033, 0.067], frames)) - 0.033,
+        joints=joints[:, None],
+        state=np.full((frames, 1, len(LAYOUT)), TRACKED),
+        group=group,
+    )
+
+
+def clips() -> Iterator[Clip]:
+    """Every movement by everybody."""
+    rows = [(k, s, r) for k in range(len(LABELS)) for s in SUBJECTS for r in range(REPETITIONS)]
+    for group, (label, subject, repetition) in enumerate(rows):
+        yield clip(label, subject, repetition, group=group)
+
+
+SYNTHETIC = DataSet(
+    name="synthetic",
+    title="three movements",
+    layout=LAYOUT,
+    labels=LABELS,
+    read=lambda path: clips(),
+    mirrored_labels=(("raise left", "raise right"),),
+    floor_y_m=0.0,
+    license="none needed",
+)
+
+SMALL = ("channels=[4, 6, 8]", "hidden=[16, 12]", "batch_size=8", "threads=1", "device=cpu", "dropout=0.0")
+"""Settings of a network that trains in a second."""
+
+
+@pytest.fixture(scope="session")
+def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache of the three movements."""
+    path = tmp_path_factory.mktemp("caches") / "synthetic"
+    cache.write(path, SYNTHETIC, clips())
+    return path

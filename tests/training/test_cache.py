@@ -1,0 +1,114 @@
+"""The cache gives back what was written, and says what is wrong with one that was damaged."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skeleton.errors import TrainingDataError
+from tests.training.conftest import LABELS, SYNTHETIC, clips
+from training import cache
+from training.datasets.base import Clip
+
+
+def test_every_clip_comes_back_exactly(synthetic: Path) -> None:
+    opened = cache.open_cache(synthetic)
+    assert opened.labels == LABELS and opened.layout == SYNTHETIC.layout and opened.persons == 1
+    assert opened.mirror_labels.tolist() == [1, 0, 2]
+    for index, clip in enumerate(clips()):
+        times_s, joints, seen = opened.track(index)
+        assert np.array_equal(times_s, clip.times_s) and np.array_equal(joints, clip.joints[:, 0]) and seen.all()
+        row = opened.clips[index]
+        assert (row["label"], row["subject"], row["repetition"]) == (clip.label, clip.subject, clip.repetition)
+
+
+def test_the_arrays_stay_on_disk_and_cannot_be_written_to(synthetic: Path) -> None:
+    opened = cache.open_cache(synthetic)
+    assert isinstance(opened.joints, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        opened.joints[0] = 0
+
+
+def test_an_existing_folder_is_not_overwritten(synthetic: Path) -> None:
+    with pytest.raises(TrainingDataError, match="exists already"):
+        cache.write(synthetic, SYNTHETIC, clips())
+
+
+def test_a_failed_preparation_leaves_nothing_behind(tmp_path: Path) -> None:
+    def failing() -> Iterator[Clip]:
+        yield next(clips())
+        raise TrainingDataError("the second file is damaged.")
+
+    for source, sentence in ((failing(), "second file"), (iter(()), "at least one clip")):
+        with pytest.raises(TrainingDataError, match=sentence):
+            cache.write(tmp_path / "new", SYNTHETIC, source)
+        assert list(tmp_path.iterdir()) == []
+
+
+def facts(**changes: object) -> Callable[[Path], None]:
+    def change(path: Path) -> None:
+        file = path / "cache.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+    return change
+
+
+def array(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Path], None]:
+    return lambda path: np.save(path / f"{name}.npy", change(np.load(path / f"{name}.npy")))
+
+
+def with_field(name: str, value: int) -> Callable[[np.ndarray], np.ndarray]:
+    def change(rows: np.ndarray) -> np.ndarray:
+        rows[name][-1] = value
+        return rows
+
+    return change
+
+
+def cut_short(path: Path) -> None:
+    file = path / "joints.npy"
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        pytest.param(lambda path: (path / "cache.json").unlink(), "has no cache.json", id="no facts"),
+        pytest.param(lambda path: (path / "cache.json").write_text("{"), "not JSON", id="facts cut short"),
+        pytest.param(facts(version=99), "version 1, found 99", id="another version"),
+        pytest.param(facts(layout="octopus"), "no known layout", id="unknown layout"),
+        pytest.param(facts(labels=[]), "no labels", id="no labels"),
+        pytest.param(facts(mirrored_labels=[["a", "b"]]), "mirrored labels", id="mirror of unknown labels"),
+        pytest.param(facts(floor_y_m="low"), "not a number", id="floor in words"),
+        pytest.param(lambda path: (path / "joints.npy").unlink(), "joints.npy cannot be read", id="no joints"),
+        pytest.param(cut_short, "joints.npy cannot be read", id="joints cut short"),
+        pytest.param(array("joints", lambda a: a[:, :, :7]), "joints.npy must be", id="fewer joints"),
+        pytest.param(array("state", lambda a: a[1:]), "state.npy", id="fewer states"),
+        pytest.param(array("times", lambda a: a[1:]), "times.npy", id="fewer times"),
+        pytest.param(array("clips", lambda a: a["label"]), "clips.npy is not an index", id="index of another kind"),
+        pytest.param(array("clips", with_field("frames", 10**6)), "frames that are not there", id="clip too long"),
+        pytest.param(array("clips", with_field("start", -5)), "frames that are not there", id="clip before all"),
+        pytest.param(array("clips", with_field("label", 3)), "labels that are not there", id="label too large"),
+    ],
+)
+def test_a_damaged_cache_is_one_sentence(
+    tmp_path: Path, synthetic: Path, damage: Callable[[Path], None], sentence: str
+) -> None:
+    path = tmp_path / "copy"
+    shutil.copytree(synthetic, path)
+    damage(path)
+    with pytest.raises(TrainingDataError, match=sentence):
+        cache.open_cache(path)
+
+
+def test_pickled_objects_are_never_loaded(tmp_path: Path, synthetic: Path) -> None:
+    path = tmp_path / "copy"
+    shutil.copytree(synthetic, path)
+    np.save(path / "times.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(TrainingDataError, match=r"times\.npy cannot be read"):
+        cache.open_cache(path)

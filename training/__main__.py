@@ -1,0 +1,185 @@
+"""The command line that makes models: ``python -m training prepare | train | evaluate | export | clip | list``.
+
+How the commands follow each other, from an archive to a recognized action in the window, is in docs/training.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from pathlib import Path
+
+from skeleton import command_line
+from skeleton.errors import ConfigError
+
+# What needs torch is imported by the command that needs it: --help answers at once, and Ctrl-C during the seconds of
+# an import ends like any other.
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command and returns the exit code."""
+    options = _parser().parse_args(arguments)
+    options.typed = shlex.join(["python", "-m", "training", *(sys.argv[1:] if arguments is None else arguments)])
+    return command_line.run(lambda: options.command(options), is_verbose=options.verbose)
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    from training import cache
+    from training.datasets.table import DATASETS
+
+    if options.name not in DATASETS:
+        raise ConfigError(f"There is no data set '{options.name}'.", remedy=f"Known: {', '.join(DATASETS)}.")
+    data_set = DATASETS[options.name]
+    count = cache.write(options.output, data_set, data_set.read(options.archive))
+    print(f"{options.output}: {count} clips of {len(data_set.labels)} classes")
+
+
+def _train(options: argparse.Namespace) -> None:
+    from training import config
+    from training.train import resume, train
+
+    if options.resume:
+        if options.config or options.set or options.seed is not None or options.protocol:
+            raise ConfigError("A resumed run keeps its settings: --config, --set, --seed, --protocol do not apply.")
+        if options.output and options.output.resolve() != options.resume.resolve():
+            raise ConfigError(f"A resumed run stays in its folder {options.resume}: --output cannot name another.")
+        run = resume(options.resume, data=options.data)
+    else:
+        missing = [name for name in ("data", "protocol", "output") if not getattr(options, name)]
+        if missing:
+            raise ConfigError(f"Training needs --{', --'.join(missing)}.", remedy="Or --resume RUN.")
+        run = train(
+            data=options.data,
+            protocol=options.protocol,
+            output=options.output,
+            settings=config.load(file=options.config, assignments=options.set),
+            seed=options.seed or 0,
+            command=options.typed,
+        )
+    print(f"{run.path}: trained {run.settings.training.epochs} epochs; next: python -m training export {run.path}")
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from training.evaluate import evaluate
+
+    result = evaluate(options.model, options.data, options.protocol, provider=options.provider)
+    if options.json:
+        print(json.dumps(result, ensure_ascii=False))
+        return
+    print(f"{result['model']} on {result['dataset']} {result['protocol']}, {result['samples']} clips")
+    print(f"  whole clips             top-1 {result['top1']:.4f}   macro F1 {result['macro_f1']:.4f}")
+    print(f"  windows of {result['span_s']:4.2f} s        top-1 {result['top1_live']:.4f}")
+    for label, row in result["per_class"].items():
+        print(f"  {label:48} recall {row['recall']:.3f}   precision {row['precision']:.3f}")
+    for row in result["confusions"]:
+        print(f"  {row['count']:4} x {row['truth']} taken for {row['answer']}")
+
+
+def _export(options: argparse.Namespace) -> None:
+    from training.export import export
+
+    print(export(options.run, options.output, data=options.data, name=options.name, results=options.results))
+
+
+def _clip(options: argparse.Namespace) -> None:
+    from training import clip
+    from training.cache import open_cache
+
+    cache = open_cache(options.data)
+    if options.index:
+        indices = options.index
+    elif options.label and options.subject is not None:
+        indices = clip.find(cache, labels=options.label, subject=options.subject, repetition=options.repetition)
+    else:
+        raise ConfigError("Say which clips: --index N, or --label L --subject S.")
+    recording = clip.write(cache, indices, options.output, repeat=options.repeat)
+    print(f"{options.output}: {recording.info.labels['label']}, {recording.duration_s:.1f} s")
+
+
+def _list(options: argparse.Namespace) -> None:
+    from models.table import NETWORKS
+    from training import config
+    from training.datasets.table import DATASETS
+    from training.protocols import PROTOCOLS
+
+    print("Data sets")
+    for data_set in DATASETS.values():
+        print(f"  {data_set.name}: {data_set.title}; {len(data_set.labels)} classes, {data_set.layout.name}")
+    print("Protocols")
+    for name, meaning in PROTOCOLS.items():
+        print(f"  {name}: {meaning}")
+    print(f"Networks\n  {', '.join(NETWORKS)}")
+    print("Settings (--set name=value, or a recipe file)")
+    print(config.describe())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training", description="Makes models from recorded skeletons.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--verbose", action="store_true", help="show where in the program an error arose")
+
+    def command(name: str, run, text: str) -> argparse.ArgumentParser:
+        result = commands.add_parser(name, help=text, description=text, parents=[common])
+        result.set_defaults(command=run)
+        return result
+
+    prepare = command("prepare", _prepare, "Reads the archive of a data set into a cache.")
+    prepare.add_argument("name", metavar="NAME", help="data set; see list")
+    prepare.add_argument("archive", metavar="ARCHIVE", type=Path, help="the zip file as downloaded")
+    prepare.add_argument("--output", metavar="CACHE", type=Path, required=True, help="folder to make")
+
+    train = command("train", _train, "Trains a network.")
+    train.add_argument("--data", metavar="CACHE", type=Path, help="folder made by prepare")
+    train.add_argument("--protocol", metavar="NAME", help="who trains; see list")
+    train.add_argument("--output", metavar="RUN", type=Path, help="folder to make")
+    train.add_argument("--config", metavar="FILE", type=Path, help="recipe, such as training/recipes/ui-prmd.toml")
+    train.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="see list")
+    train.add_argument("--seed", metavar="N", type=_natural, help="what all randomness follows from (default 0)")
+    train.add_argument("--resume", metavar="RUN", type=Path, help="continue an interrupted run")
+
+    evaluate = command("evaluate", _evaluate, "Measures a model file on people it was not trained on.")
+    evaluate.add_argument("--model", metavar="FILE.onnx", type=Path, required=True)
+    evaluate.add_argument("--data", metavar="CACHE", type=Path, required=True)
+    evaluate.add_argument("--protocol", metavar="NAME", required=True)
+    evaluate.add_argument("--provider", choices=("auto", "cuda", "cpu"), default="cpu")
+    evaluate.add_argument("--json", action="store_true", help="print one JSON object")
+
+    export = command("export", _export, "Writes the model file of a run.")
+    export.add_argument("run", metavar="RUN", type=Path)
+    export.add_argument("--output", metavar="FILE.onnx", type=Path, required=True)
+    export.add_argument("--data", metavar="CACHE", type=Path, help="the cache, if it was moved")
+    export.add_argument("--name", default="", help="name of the model")
+    export.add_argument(
+        "--results", metavar="FILE", type=Path, nargs="+", default=[], help="outputs of evaluate --json, for the card"
+    )
+
+    clip = command("clip", _clip, "Writes clips of a cache as a recording that the app replays.")
+    clip.add_argument("--data", metavar="CACHE", type=Path, required=True)
+    clip.add_argument("--index", metavar="N", type=_natural, nargs="+", help="clips by number")
+    clip.add_argument("--label", metavar="L", nargs="+", help="clips by label, one after another")
+    clip.add_argument("--subject", metavar="S", type=int)
+    clip.add_argument("--repetition", metavar="R", type=int)
+    clip.add_argument("--repeat", metavar="N", type=_positive, default=1, help="show each clip so often")
+    clip.add_argument("--output", metavar="FILE", type=Path, required=True, help=".mcap, .npz or .csv")
+
+    command("list", _list, "Lists data sets, protocols, networks and settings.")
+    return parser
+
+
+def _natural(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**31:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0, found '{text}'")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if _natural(text) < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return _natural(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""Changes to a batch that do not change what the people do: made in tensors, in meters, while training only.
+
+Every function takes and returns joints (B, M, T, V, 3) and draws its random numbers from the generator it is
+given, on the CPU, so that a seed gives the same batch on every device.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from skeleton.layout import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Strength:
+    """How much of each change; 0 switches it off.
+
+    Attributes:
+        rotation_deg: Largest turn about the vertical, either way.
+        tilt_deg: Largest turn about each horizontal axis, either way.
+        size: Largest relative change of size, either way.
+        build: Largest further change of width, height and depth, each on its own, either way.
+        noise_m: Standard deviation of each coordinate's noise.
+        joint_dropout: Share of joints that are lost for a stretch of the window.
+        mirror: Share of windows that are mirrored.
+    """
+
+    rotation_deg: float = 0.0
+    tilt_deg: float = 0.0
+    size: float = 0.0
+    build: float = 0.0
+    noise_m: float = 0.0
+    joint_dropout: float = 0.0
+    mirror: float = 0.0
+
+
+def augment(
+    joints: Tensor,
+    seen: Tensor,
+    labels: Tensor,
+    *,
+    strength: Strength,
+    layout: Layout,
+    mirror_labels: Sequence[int],
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Applies every change and returns joints (B, M, T, V, 3), seen (B, M, T, V) bool and labels (B,)."""
+    batch = len(joints)
+    if strength.mirror:
+        chosen = (torch.rand(batch, generator=generator) < strength.mirror).to(joints.device)
+        joints, seen, labels = mirror(joints, seen, labels, chosen=chosen, layout=layout, mirror_labels=mirror_labels)
+    angles = _symmetric((batch, 3), generator) * torch.tensor(
+        [math.radians(strength.tilt_deg), math.radians(strength.rotation_deg), math.radians(strength.tilt_deg)]
+    )
+    factor = (
+        1 + strength.size * _symmetric((batch, 1), generator) + strength.build * _symmetric((batch, 3), generator)
+    )
+    joints = turn_and_scale(joints, seen, angles=angles.to(joints.device), factor=factor.to(joints.device))
+    if strength.noise_m:
+        joints = joints + strength.noise_m * torch.randn(joints.shape, generator=generator).to(joints.device)
+    if strength.joint_dropout:
+        seen = seen & ~lost(seen.shape, share=strength.joint_dropout, generator=generator).to(seen.device)
+    return joints, seen, labels
+
+
+def mirror(
+    joints: Tensor,
+    seen: Tensor,
+    labels: Tensor,
+    *,
+    chosen: Tensor,
+    layout: Layout,
+    mirror_labels: Sequence[int],
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Mirrors the ``chosen`` (B,) windows: x changes sign, left and right joints and labels change places."""
+    order = torch.as_tensor(layout.mirror_order(), device=joints.device)
+    other = joints[:, :, :, order] * joints.new_tensor([-1.0, 1.0, 1.0])
+    joints = torch.where(chosen[:, None, None, None, None], other, joints)
+    seen = torch.where(chosen[:, None, None, None], seen[:, :, :, order], seen)
+    swapped = torch.as_tensor(mirror_labels, device=labels.device)[labels]
+    return joints, seen, torch.where(chosen, swapped, labels)
+
+
+def turn_and_scale(joints: Tensor, seen: Tensor, *, angles: Tensor, factor: Tensor) -> Tensor:
+    """Turns each window by ``angles`` (B, 3) radians about x, z, then y, and scales it by ``factor`` (B, 3) along x, y, z.
+
+    The point that stays in place is the mean of what was seen, so that people stay where they were.
+    """
+    weight = seen[..., None].to(joints.dtype)
+    center = (joints * weight).sum(dim=(1, 2, 3)) / weight.sum(dim=(1, 2, 3)).clamp(min=1)  # (B, 3)
+    center = center[:, None, None, None]
+    matrix = rotation(angles) * factor[:, :, None]  # turned first, then stretched
+    return torch.einsum("bij,bmtvj->bmtvi", matrix, joints - center) + center
+
+
+def rotation(angles: Tensor) -> Tensor:
+    """Returns (B, 3, 3) matrices Ry * Rz * Rx for ``angles`` (B, 3) about x, y and z, radians."""
+    (sx, sy, sz), (cx, cy, cz) = angles.sin().unbind(1), angles.cos().unbind(1)
+    one, zero = torch.ones_like(sx), torch.zeros_like(sx)
+    about_x = torch.stack([one, zero, zero, zero, cx, -sx, zero, sx, cx], dim=1).reshape(-1, 3, 3)
+    about_y = torch.stack([cy, zero, sy, zero, one, zero, -sy, zero, cy], dim=1).reshape(-1, 3, 3)
+    about_z = torch.stack([cz, -sz, zero, sz, cz, zero, zero, zero, one], dim=1).reshape(-1, 3, 3)
+    return about_y @ about_z @ about_x
+
+
+def lost(shape: Sequence[int], *, share: float, generator: torch.Generator) -> Tensor:
+    """Returns (B, M, T, V) bool: ``share`` of the joints of a window are lost for one random stretch of it."""
+    batch, persons, frames, joints = shape
+    is_hit = torch.rand((batch, persons, 1, joints), generator=generator) < share
+    first = torch.randint(0, frames, (batch, persons, 1, joints), generator=generator)
+    length = torch.randint(1, frames + 1, (batch, persons, 1, joints), generator=generator)
+    frame = torch.arange(frames)[None, None, :, None]
+    return is_hit & (frame >= first) & (frame < first + length)
+
+
+def _symmetric(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    return torch.rand(shape, generator=generator) * 2 - 1

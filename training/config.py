@@ -1,0 +1,141 @@
+"""Every setting of a training run: its default, its meaning, its place in the recipe files.
+
+A run has two kinds of settings, of training (here) and of the network (``models.network.NetworkConfig``). On the
+command line and in a recipe they are one flat list; :func:`load` tells them apart. What the data decide (joints,
+classes, persons) is no setting.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.network import NetworkConfig
+from models.table import NETWORKS
+from skeleton import config
+from skeleton.config import setting
+
+FROM_DATA = ("joints", "classes", "persons")
+"""Fields of the network's config that follow from the data set."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """How a network is trained.
+
+    Raises:
+        ValueError: A number outside its range.
+    """
+
+    network: str = setting("csta_cnn", "which network", choices=tuple(NETWORKS))
+    epochs: int = setting(60, "times that every clip is shown")
+    batch_size: int = setting(32, "windows in a step")
+    learning_rate: float = setting(2e-3, "highest learning rate of AdamW")
+    weight_decay: float = setting(0.05, "weight decay of AdamW")
+    warm_up: float = setting(0.1, "share of the steps in which the learning rate rises; then it falls as a cosine")
+    label_smoothing: float = setting(0.1, "share of a label that is spread over all classes")
+    mixup: float = setting(0.0, "parameter of the Beta distribution that mixes pairs of windows; 0 mixes none")
+    gradient_clip: float = setting(1.0, "longest gradient, as a norm over all weights; 0 does not clip")
+    average_decay: float = setting(
+        0.0, "decay a step of the moving average of the weights that is kept; 0 keeps none"
+    )
+    validation_subjects: int = setting(1, "training people who validate instead; 0 trains on all, last epoch counts")
+    validation_fold: int = setting(0, "which training people validate, counted from 0 in the order of their numbers")
+    span_s: float = setting(2.5, "seconds that the frames of a window span in live use")
+    span_share: float = setting(0.5, "share of windows that show span_s seconds of a clip instead of all of it")
+    sampling_share: float = setting(0.5, "share of the other windows made by temporal random sampling, not cropping")
+    smallest_crop: float = setting(0.5, "smallest part of a clip that temporal random cropping leaves")
+    rotation_deg: float = setting(17.0, "largest random turn about the vertical, degrees")
+    tilt_deg: float = setting(0.0, "largest random turn about the horizontal axes, degrees")
+    size_change: float = setting(0.1, "largest random change of size, as a share")
+    build_change: float = setting(
+        0.0, "largest random change of width, height and depth, each on its own, as a share"
+    )
+    noise_m: float = setting(0.0, "standard deviation of noise on every coordinate, meters")
+    joint_dropout: float = setting(0.02, "share of joints that are lost for a random part of a window")
+    mirror_share: float = setting(0.5, "share of windows that are mirrored, with their labels")
+    threads: int = setting(2, "threads of the CPU; 0 takes as many as PyTorch thinks right")
+    device: str = setting("auto", "where to train", choices=("auto", "cpu", "cuda"))
+
+    def __post_init__(self) -> None:
+        shares = ("warm_up", "label_smoothing", "span_share", "sampling_share", "joint_dropout", "mirror_share")
+        ranges: dict[str, tuple[float, float]] = dict.fromkeys(shares, (0.0, 1.0))
+        ranges |= {
+            "epochs": (1, 100_000),
+            "batch_size": (2, 65_536),
+            "learning_rate": (1e-8, 10.0),
+            "weight_decay": (0.0, 10.0),
+            "mixup": (0.0, 100.0),
+            "gradient_clip": (0.0, 1e6),
+            "average_decay": (0.0, 0.99999),
+            "validation_subjects": (0, 10_000),
+            "validation_fold": (0, 10_000),
+            "span_s": (0.1, 60.0),
+            "smallest_crop": (0.01, 1.0),
+            "rotation_deg": (0.0, 180.0),
+            "tilt_deg": (0.0, 90.0),
+            "size_change": (0.0, 0.4),
+            "build_change": (0.0, 0.4),
+            "noise_m": (0.0, 1.0),
+            "threads": (0, 1024),
+        }
+        for name, (low, high) in ranges.items():
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f"{name} must be from {low} to {high}, found {getattr(self, name)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of a run; ``shape`` holds the network's, without what the data decide."""
+
+    training: TrainingConfig
+    shape: dict[str, Any]
+
+    def network_config(self, *, joints: Sequence[str], classes: int, persons: int) -> NetworkConfig:
+        """Returns the network's config for a data set."""
+        return NetworkConfig(**self.shape, joints=tuple(joints), classes=classes, persons=persons)
+
+    def flat(self) -> Any:
+        """Returns the settings as one dataclass, for ``skeleton.config.save``."""
+        return AllSettings(**dataclasses.asdict(self.training), **self.shape)
+
+
+def load(*, file: Path | None = None, assignments: Sequence[str] = ()) -> Settings:
+    """Returns the settings from defaults, then a recipe (TOML), then ``key=value`` assignments.
+
+    Raises:
+        ConfigError: An unknown key, a wrong type or range, or a file that cannot be read.
+    """
+    values = dataclasses.asdict(config.load(AllSettings, file=file, assignments=assignments))
+    training = {field.name: values.pop(field.name) for field in dataclasses.fields(TrainingConfig)}
+    return Settings(training=TrainingConfig(**training), shape=values)
+
+
+def describe() -> str:
+    """Returns one line per setting, for ``--help`` and the docs."""
+    return config.describe(AllSettings)
+
+
+def _check(settings: Any) -> None:
+    values = dataclasses.asdict(settings)
+    TrainingConfig(**{field.name: values.pop(field.name) for field in dataclasses.fields(TrainingConfig)})
+    NetworkConfig(**values)
+
+
+def _merged() -> type:
+    hints = {field.name: field for field in dataclasses.fields(TrainingConfig)}
+    hints |= {field.name: field for field in dataclasses.fields(NetworkConfig) if field.name not in FROM_DATA}
+    fields = [
+        (name, field.type, dataclasses.field(default=field.default, metadata=field.metadata))
+        for name, field in hints.items()
+    ]
+    merged = dataclasses.make_dataclass("AllSettings", fields, frozen=True, namespace={"__post_init__": _check})
+    merged.__module__ = __name__  # so that the types of its fields, written as text, are looked up here
+    return merged
+
+
+AllSettings = _merged()
+"""The settings of training and of the network as one flat list."""

@@ -1,0 +1,9 @@
+"""The data sets that can be prepared: one row each."""
+
+from __future__ import annotations
+
+from training.datasets.base import DataSet
+from training.datasets.machete import MACHETE
+from training.datasets.ui_prmd import UI_PRMD
+
+DATASETS: dict[str, DataSet] = {data_set.name: data_set for data_set in (UI_PRMD, MACHETE)}

@@ -1,0 +1,168 @@
+"""Makes a model file of a finished run: the network, its card, and what the card says was measured."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from models.card import ModelCard
+from models.export import CheckWindows, ExportReport
+from models.export import export as write_model
+from models.table import build
+from skeleton import config as settings_file
+from skeleton.errors import TrainingDataError
+from training import batches, protocols
+from training.cache import open_cache
+from training.run import Run, open_run
+
+CHECK_WINDOWS = 48
+ATTENTION_WINDOWS = 512
+ATTENTION_PERCENTILES = (1.0, 99.0)
+"""Of |joint attention| over training windows: where the colors of the heat begin and end."""
+SMALLEST_ATTENTION_RANGE = 1e-3
+LARGEST_RESULTS = 1 << 20
+"""Bytes of a result file; a page of text."""
+WEIGHTS_LICENSE = "Weights: GPL-3.0-or-later"
+
+
+def export(
+    path: Path,
+    output: Path,
+    *,
+    data: Path | None = None,
+    name: str = "",
+    results: Sequence[Path] = (),
+) -> ExportReport:
+    """Writes the model file of a run.
+
+    Args:
+        path: The run folder.
+        output: The ONNX file.
+        data: The cache, where it is no longer where the run found it.
+        name: The model's name; by default data set, protocol and network.
+        results: Files that ``evaluate --json`` printed: the first of this very run, others of runs with other seeds.
+
+    Raises:
+        AppError: The run, the cache or a result file cannot be used, or the written file does not answer like the
+            network.
+    """
+    run = open_run(path)
+    cache = open_cache(data or Path(run.facts["data"]))
+    if tuple(run.facts["labels"]) != cache.labels or run.facts["layout"] != cache.layout.name:
+        raise TrainingDataError(f"The run {path} must be of the data in {cache.path}, but has other classes.")
+    network, epoch = trained_network(run)
+    training = run.settings.training
+    split = protocols.split(
+        cache,
+        run.facts["protocol"],
+        validation_subjects=training.validation_subjects,
+        validation_fold=training.validation_fold,
+    )
+    chosen = np.random.default_rng(0).permutation(split.train)[:ATTENTION_WINDOWS]
+    chosen = np.resize(chosen, max(len(chosen), CHECK_WINDOWS))  # a data set of a few clips shows them again
+    clips = batches.load(cache, chosen, torch.device("cpu"))
+    moments = batches.middle_times(clips.duration_s, network.config.frames, span_s=training.span_s)
+    joints, seen = batches.resample(clips, moments)
+    card = ModelCard(
+        name=name or f"{cache.dataset} {run.facts['protocol']} {training.network}",
+        network=training.network,
+        labels=cache.labels,
+        layout=cache.layout.name,
+        joints=cache.layout.joints,
+        frames=network.config.frames,
+        span_s=training.span_s,
+        persons=cache.persons,
+        attention_range=attention_range(network, joints, seen),
+        trained_on=_trained_on(run, epoch),
+        results=summary([_read(file) for file in results]),
+        recipe=settings_file_values(run),
+        license=f"{WEIGHTS_LICENSE}. Data: {cache.license}.",
+    )
+    check = CheckWindows(joints[:CHECK_WINDOWS].numpy(), seen[:CHECK_WINDOWS].numpy())
+    return write_model(network, card, output, check)
+
+
+def trained_network(run: Run) -> tuple[nn.Module, int]:
+    """Returns the network that a run gives, and its epoch: the best on validation, or the last without validation.
+
+    Raises:
+        TrainingDataError: No checkpoint, or one that does not fit the run's settings.
+    """
+    state = run.load("best" if run.facts["subjects"].get("validation") else "last")
+    if not state["epoch"]:
+        raise TrainingDataError(f"The run {run.path} must have finished an epoch, but has not.", remedy="Train on.")
+    shape = run.settings.network_config(
+        joints=run.facts["joints"], classes=len(run.facts["labels"]), persons=run.facts["persons"]
+    )
+    network = build(run.settings.training.network, shape)
+    try:
+        network.load_state_dict(state["averaged"])
+    except (KeyError, RuntimeError):
+        raise TrainingDataError(f"The checkpoint of {run.path} does not fit its settings.") from None
+    return network.eval(), state["epoch"]
+
+
+@torch.no_grad()
+def attention_range(network: nn.Module, joints: torch.Tensor, seen: torch.Tensor) -> tuple[float, float]:
+    """Returns where |joint attention| lies on windows joints (B, M, T, V, 3), for the heat's fixed scale."""
+    attention = network(joints, seen).joint_attention.abs()
+    shown = attention[seen.any(dim=2)].numpy()  # joints of absent persons have none
+    low, high = (round(float(value), 4) for value in np.percentile(shown, ATTENTION_PERCENTILES))
+    return (low, high) if high - low >= SMALLEST_ATTENTION_RANGE else (0.0, 1.0)
+
+
+def summary(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Returns the first result, with mean and deviation over all of them where there are several."""
+    if not results:
+        return {}
+    merged: dict[str, Any] = {key: value for key, value in results[0].items() if key not in ("model", "name")}
+    if len(results) > 1:
+        merged["seeds"] = {
+            key: {
+                "mean": round(statistics.mean(result[key] for result in results), 4),
+                "deviation": round(statistics.stdev(result[key] for result in results), 4),
+                "runs": len(results),
+            }
+            for key in ("top1", "macro_f1", "top1_live")
+        }
+    return merged
+
+
+def settings_file_values(run: Run) -> dict[str, Any]:
+    """Returns the settings of a run as plain values."""
+    return settings_file.tomllib.loads((run.path / "config.toml").read_text(encoding="utf-8"))
+
+
+def _trained_on(run: Run, epoch: int) -> dict[str, Any]:
+    facts = run.facts
+    return {
+        "dataset": facts["dataset"],
+        "protocol": facts["protocol"],
+        "subjects": facts["subjects"]["train"],
+        "validation_subjects": facts["subjects"].get("validation", []),
+        "clips": facts.get("train_clips"),
+        "seed": facts["seed"],
+        "epoch": epoch,
+    }
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        if file.stat().st_size > LARGEST_RESULTS:
+            raise TrainingDataError(f"{file} is larger than a result of 'python -m training evaluate --json'.")
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        values = None
+    wanted = ("dataset", "protocol", "top1", "macro_f1", "top1_live")
+    if not isinstance(values, dict) or any(key not in values for key in wanted):
+        raise TrainingDataError(f"{file} must hold what 'python -m training evaluate --json' prints, but does not.")
+    if not all(isinstance(values[key], (int, float)) for key in wanted[2:]):
+        raise TrainingDataError(f"{file} must give numbers for top1, macro_f1 and top1_live, but does not.")
+    return values

@@ -1,0 +1,144 @@
+"""The folder of a training run: what was asked for, what was learned, and how it went.
+
+config.toml        the settings; --config takes it to repeat the run
+run.json           data set, protocol, people on each side, seed, command, versions
+results.csv        one row an epoch           events.out.*    the same for TensorBoard
+last.pt  best.pt   checkpoints: tensors and plain values, loaded without unpickling anything else
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import platform
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from skeleton import config as settings_file
+from skeleton.errors import TrainingDataError
+from training import config
+from training.cache import Cache
+from training.config import Settings
+from training.protocols import Split
+
+SCHEMA = 1
+LARGEST_FACTS = 1 << 20
+"""Bytes of run.json; a page of text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run folder that was started.
+
+    Attributes:
+        path: The folder.
+        settings: What config.toml says.
+        facts: What run.json says.
+    """
+
+    path: Path
+    settings: Settings
+    facts: dict[str, Any]
+
+    @property
+    def seed(self) -> int:
+        """The number that all randomness follows from."""
+        return int(self.facts["seed"])
+
+    def save(self, name: str, state: dict[str, Any]) -> None:
+        """Writes a checkpoint ("last" or "best"), all or nothing."""
+        temporary = self.path / f".{name}.{os.getpid()}.part"
+        try:
+            torch.save(state, temporary)
+            os.replace(temporary, self.path / f"{name}.pt")
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def load(self, name: str) -> dict[str, Any]:
+        """Reads a checkpoint.
+
+        Raises:
+            TrainingDataError: There is none, or it is damaged.
+        """
+        file = self.path / f"{name}.pt"
+        if not file.is_file():
+            raise TrainingDataError(
+                f"{self.path} must hold a checkpoint {name}.pt, but has none.",
+                remedy="Train at least one epoch.",
+            )
+        try:
+            state = torch.load(file, map_location="cpu", weights_only=True)
+        except (RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile, EOFError, ValueError, KeyError):
+            raise TrainingDataError(f"The checkpoint {file} is damaged or is not one.") from None
+        if not isinstance(state, dict) or not {"network", "epoch"} <= state.keys():
+            raise TrainingDataError(f"The checkpoint {file} must hold a network and an epoch, but does not.")
+        return state
+
+
+def start(
+    path: Path, *, settings: Settings, cache: Cache, protocol: str, split: Split, seed: int, command: str
+) -> Run:
+    """Makes a run folder.
+
+    Raises:
+        TrainingDataError: The folder exists already.
+    """
+    if path.exists():
+        raise TrainingDataError(
+            f"The run folder must be new, but {path} exists already.",
+            remedy=f"Name another folder, or continue that run with --resume {path}.",
+        )
+    subjects = cache.clips["subject"]
+    facts = {
+        "schema": SCHEMA,
+        "dataset": cache.dataset,
+        "data": str(cache.path.resolve()),
+        "clips": len(cache),
+        "protocol": protocol,
+        "subjects": {
+            side: np.unique(subjects[getattr(split, side)]).tolist() for side in ("train", "validation", "test")
+        },
+        "train_clips": len(split.train),
+        "layout": cache.layout.name,
+        "joints": list(cache.layout.joints),
+        "labels": list(cache.labels),
+        "persons": cache.persons,
+        "license": cache.license,
+        "seed": seed,
+        "command": command,
+        "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+    }
+    path.mkdir(parents=True)
+    settings_file.save(settings.flat(), path / "config.toml")
+    (path / "run.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
+    return Run(path, settings, facts)
+
+
+def open_run(path: Path) -> Run:
+    """Opens a run folder.
+
+    Raises:
+        TrainingDataError: Not a run folder, or a damaged one.
+        ConfigError: Its settings are not settings of this version.
+    """
+    file = path / "run.json"
+    if not file.is_file() or file.stat().st_size > LARGEST_FACTS:
+        raise TrainingDataError(
+            f"{path} must be a folder made by 'python -m training train', but it has no run.json."
+        )
+    try:
+        facts = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        facts = None
+    wanted = {"dataset", "data", "protocol", "subjects", "layout", "joints", "labels", "persons", "seed"}
+    if not isinstance(facts, dict) or facts.get("schema") != SCHEMA or not wanted <= facts.keys():
+        raise TrainingDataError(
+            f"The run {path} must have a run.json of schema {SCHEMA}, but it is another or damaged."
+        )
+    return Run(path, config.load(file=path / "config.toml"), facts)
