@@ -172,8 +172,9 @@ def measure(frames: Iterable[BodyFrame], *, layout: Layout = KINECT_V2) -> Floor
 def standing_plane(frame: BodyFrame, *, layout: Layout = KINECT_V2) -> Plane | None:
     """Returns the plane under the first person who stands upright on both feet, or None.
 
-    Up is the line from between the ankles to the neck; people stand within a few degrees of it. Heights are good to
-    about 5 cm and tilts to about 5°: enough to draw a floor, and replaced as soon as the sensor sees one.
+    Up is the line from between the ankles to the neck. Over 15 recordings of people who walk about (from the data set
+    kinect-multitrack) the median of these planes differs from the plane through all their steps by 1° and 4 cm
+    (median), 5° and 18 cm at most: enough to draw a floor by, no match for one that the sensor sees.
     """
     for body in frame.bodies:
         if len(body.joints) != len(layout):

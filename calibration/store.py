@@ -113,6 +113,7 @@ def save(calibration: Calibration, path: Path | None = None) -> Path:
         "largest_residual_px": calibration.largest_residual_px,
         "points": calibration.points,
         "floor": calibration.floor and list(calibration.floor.plane),
+        "is_floor_measured": calibration.floor is not None and calibration.floor.is_measured,
         "origin": calibration.origin,
         "created": calibration.created,
     }
@@ -146,7 +147,9 @@ def read(path: Path) -> Calibration:
     try:
         return Calibration(
             color_map=None if color_map is None else ColorMap(color_map),
-            floor=None if floor is None else Floor.from_plane(floor),
+            floor=None
+            if floor is None
+            else Floor.from_plane(floor, is_measured=values.get("is_floor_measured") is True),
             points=points,
             residual_px=_number(path, values, "residual_px"),
             largest_residual_px=_number(path, values, "largest_residual_px"),

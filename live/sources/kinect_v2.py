@@ -67,8 +67,8 @@ class KinectV2Source(Source):
 
     @property
     def frames_lost(self) -> int:
-        """Body frames that came and were never read, because the queue was full."""
-        return self._arrivals.lost
+        """Body frames since ``open`` that were announced and never read: dropped by the SDK or by a full queue."""
+        return self._arrivals.lost + (self._reader.dropped if self._reader is not None else 0)
 
     def open(self) -> SourceInfo:
         """Opens the sensor and measures its color map; takes up to ``available_s`` where none is plugged in.

@@ -127,6 +127,10 @@ GRID_X, GRID_Y, GRID_Z_M = np.linspace(-0.7, 0.7, 10), np.linspace(-0.55, 0.55, 
 class KinectReader(runtime.PyKinectRuntime):
     """An open sensor that hands every body frame to ``on_frame`` from the SDK's thread.
 
+    Attributes:
+        dropped: Body frames that the SDK announced and no longer had.
+        color_count: Pictures so far.
+
     Args:
         on_frame: Receives each frame; must return at once.
         on_error: Receives the exception that ended the SDK's thread; no frame comes after it.
@@ -142,7 +146,7 @@ class KinectReader(runtime.PyKinectRuntime):
         self._ended = threading.Event()
         self._is_reading = False
         self._arrived, self._last_ticks = 0, -1
-        self.color_count = 0
+        self.dropped = self.color_count = 0
         super().__init__(sdk.FrameSourceTypes_Body | sdk.FrameSourceTypes_Color)  # starts the thread at its end
         self._is_reading = True
 
@@ -211,6 +215,7 @@ class KinectReader(runtime.PyKinectRuntime):
         index, self._arrived = self._arrived, self._arrived + 1
         frame = _acquired(self._body_frame_reader, self._handles[handle_index])
         if frame is None:
+            self.dropped += 1
             return
         ticks = frame.RelativeTime
         if ticks <= self._last_ticks:  # delivered twice; time must increase

@@ -59,6 +59,7 @@ class Kinect:
         self.events: dict[str, int] = {}
         self.current: dict[str, Delivery] = {}
         self.mapped_points = 0
+        self._map_later: tuple[int, ColorMap | None] | None = None
 
     def plug_in(self) -> None:
         """Installs the library."""
@@ -71,6 +72,16 @@ class Kinect:
             return 0
 
         self.windows.libraries["kinect20"] = Dll({"GetDefaultKinectSensor": get_default_sensor})
+
+    def map_after_points(self, count: int, true_map: ColorMap | None) -> None:
+        """Lets the mapper give infinity until it was asked for so many points, as a sensor that is still starting."""
+        self._map_later = (count, true_map)
+
+    def map_now(self) -> ColorMap | None:
+        """The map that the library's mapper follows at this moment."""
+        if self._map_later is not None and self.mapped_points >= self._map_later[0]:
+            return self._map_later[1]
+        return self.color_map
 
     def object(self, interface: str, implementation: Any) -> ComObject:
         from pykinect2 import PyKinectV2
@@ -260,7 +271,7 @@ class _Mapper(_Part):
     def MapCameraPointsToColorSpace(self, count: int, camera: int, color_count: int, color: int) -> None:
         assert count == color_count
         points = np.ctypeslib.as_array((ctypes.c_float * (3 * count)).from_address(camera)).reshape(count, 3)
-        true_map = self.kinect.color_map
+        true_map = self.kinect.map_now()
         pixels = np.full((count, 2), -np.inf) if true_map is None else true_map.project(points)
         pixels = np.ascontiguousarray(pixels, dtype=np.float32)
         ctypes.memmove(color, pixels.ctypes.data, pixels.nbytes)

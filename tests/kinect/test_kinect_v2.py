@@ -12,8 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from calibration import store
+from calibration.color_map import ColorMap
 from live.sources.base import SourceStatus
 from live.sources.kinect_v2 import QUEUE_FRAMES, KinectV2Source
+from live.sources.table import SOURCES, SourceOptions
 from skeleton.errors import SourceLost, SourceUnavailable
 from skeleton.frames import Body, BodyFrame
 from skeleton.layout import KINECT_V2
@@ -127,6 +130,7 @@ def test_a_frame_that_the_sdk_dropped_is_a_gap_and_not_an_error(source: KinectV2
     kinect.send_gone()
     kinect.send(time_s=1.1)
     assert [read(source).index, read(source).index] == [0, 2]
+    assert source.frames_lost == 1
 
 
 def test_a_frame_delivered_twice_is_read_once(source: KinectV2Source, kinect: Kinect) -> None:
@@ -140,15 +144,35 @@ def test_a_frame_delivered_twice_is_read_once(source: KinectV2Source, kinect: Ki
 def test_the_color_map_is_the_sensor_s_own(source: KinectV2Source, kinect: Kinect) -> None:
     info = source.open()
     assert kinect.color_map is not None and info.color_map is not None
-    from calibration.color_map import ColorMap
-
     people = np.stack([walking_body(0.0, person).joints for person in range(3)])
     assert ColorMap(info.color_map).residuals(people, kinect.color_map.project(people)).max() < 0.01
     assert kinect.mapped_points == 300
 
 
-def test_a_sensor_that_maps_nothing_still_opens(source: KinectV2Source, kinect: Kinect) -> None:
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty configuration folder, so that no calibration of the user's is found."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+
+
+def test_a_sensor_that_does_not_map_yet_is_asked_again(source: KinectV2Source, kinect: Kinect, folder: None) -> None:
+    true_map, kinect.color_map = kinect.color_map, None
+    kinect.map_after_points(600, true_map)
+    assert source.open().color_map is not None
+    assert kinect.mapped_points == 900
+
+
+def test_a_sensor_that_maps_nothing_takes_what_is_stored_for_it(
+    source: KinectV2Source, kinect: Kinect, folder: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("live.sources.kinect_v2.MAPPING_S", 0.1)
     kinect.color_map = None
+    assert source.open().color_map is None
+    known = ColorMap.default().shifted(1.0, 2.0)
+    path = store.save(store.Calibration(sensor_id=kinect.unique_id, color_map=known))
+    assert source.open().color_map == known.coefficients
+    path.write_text("damaged")
     assert source.open().color_map is None
 
 
@@ -183,7 +207,7 @@ def test_a_dropped_picture_leaves_the_last_one(source: KinectV2Source, kinect: K
 
 def test_another_system_than_windows_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "system", lambda: "Linux")
-    source = KinectV2Source()
+    source = SOURCES["kinect"](SourceOptions())
     with pytest.raises(SourceUnavailable, match=r"needs Windows 8 or later, but this computer runs Linux\. Without"):
         source.open()
     assert source.status is SourceStatus.FAILED
@@ -328,5 +352,6 @@ def test_nothing_stays_patched_after_an_import_that_failed(windows: Windows) -> 
 
 
 def test_pykinect2_does_not_import_without_the_binding(kinect: Kinect) -> None:
-    with pytest.raises(AssertionError, match="80"):  # if this ever passes, the cure can go
+    # The released text asserts that 80 is 72, the repository imports numpy.distutils. Once it does, the cures can go.
+    with pytest.raises((AssertionError, ImportError, DeprecationWarning), match=r"80|distutils"):
         importlib.import_module("pykinect2.PyKinectV2")
