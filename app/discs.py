@@ -41,19 +41,29 @@ class Discs:
 
     def joint(self, color: theme.Color, *, is_tracked: bool) -> QImage:
         """Returns a disc for a tracked joint, a ring for an inferred one."""
-        fill = QColor(*_lighter(color)) if is_tracked else HOLLOW
-        pen = QPen(RIM, 1.2) if is_tracked else QPen(QColor(*color), 1.8)
-        return self._get((color, is_tracked), JOINT_RADIUS, lambda p: _circle(p, JOINT_RADIUS, fill, pen))
+        key = (color, is_tracked)
+        if key not in self._made:
+            fill = QColor(*_lighter(color)) if is_tracked else HOLLOW
+            pen = QPen(RIM, 1.2) if is_tracked else QPen(QColor(*color), 1.8)
+            self._made[key] = self._drawn(JOINT_RADIUS, lambda p: _circle(p, JOINT_RADIUS, fill, pen))
+        return self._made[key]
 
     def hot(self, level: float, *, is_tracked: bool) -> QImage:
         """Returns the disc of an attention level 0..1, or of a joint the model lacks when ``level`` is NaN."""
-        if level != level:
-            dot = QColor(*theme.FAINT)
-            return self._get(("no", is_tracked), UNKNOWN_RADIUS, lambda p: _circle(p, UNKNOWN_RADIUS, dot, QPen(RIM)))
-        step = round(level * HEAT_STEPS) / HEAT_STEPS
-        radius = HEAT_RADII[0] + (HEAT_RADII[1] - HEAT_RADII[0]) * step
-        glows = is_tracked and step > GLOW_FROM
-        color = QColor(*heat.color(step))
+        step = round(level * HEAT_STEPS) if level == level else None
+        key = (step, is_tracked)
+        if key not in self._made:
+            self._made[key] = self._unknown() if step is None else self._hot(step / HEAT_STEPS, is_tracked)
+        return self._made[key]
+
+    def _unknown(self) -> QImage:
+        dot = QColor(*theme.FAINT)
+        return self._drawn(UNKNOWN_RADIUS, lambda painter: _circle(painter, UNKNOWN_RADIUS, dot, QPen(RIM)))
+
+    def _hot(self, level: float, is_tracked: bool) -> QImage:
+        radius = HEAT_RADII[0] + (HEAT_RADII[1] - HEAT_RADII[0]) * level
+        glows = is_tracked and level > GLOW_FROM
+        color = QColor(*heat.color(level))
 
         def draw(painter: QPainter) -> None:
             if glows:
@@ -62,12 +72,7 @@ class Discs:
             fill, pen = (color, QPen(RIM, 1.2)) if is_tracked else (HOLLOW, QPen(color, 2.2))
             _circle(painter, radius, fill, pen)
 
-        return self._get((step, is_tracked), radius * GLOW if glows else radius, draw)
-
-    def _get(self, key: object, radius: float, draw: Callable[[QPainter], None]) -> QImage:
-        if key not in self._made:
-            self._made[key] = self._drawn(radius, draw)
-        return self._made[key]
+        return self._drawn(radius * GLOW if glows else radius, draw)
 
     def _drawn(self, radius: float, draw: Callable[[QPainter], None]) -> QImage:
         unit, ratio = self._scale

@@ -34,10 +34,10 @@ class _Plate:
 def paint_labels(painter: QPainter, bounds: QRectF, unit: float, people: Sequence[tuple[np.ndarray, Figure]]) -> None:
     """Paints the plate of every person that has one, inside ``bounds`` and not on top of each other."""
     label_font, detail_font = _fonts(painter, unit)
-    plates: list[_Plate] = []
-    for points, figure in people:
-        if figure.label and figure.state.any():
-            plates.append(_measured(points, figure, label_font, detail_font, unit))
+    metrics = (QFontMetricsF(label_font), QFontMetricsF(detail_font))
+    plates = [
+        _measured(points, figure, *metrics, unit) for points, figure in people if figure.label and figure.state.any()
+    ]
     for plate in _spread(plates, bounds):
         _paint_plate(painter, plate, label_font, detail_font, unit)
 
@@ -95,17 +95,16 @@ def _fonts(painter: QPainter, unit: float) -> tuple[QFont, QFont]:
     return label, detail
 
 
-def _measured(points: np.ndarray, figure: Figure, label: QFont, detail: QFont, unit: float) -> _Plate:
+def _measured(points: np.ndarray, figure: Figure, label: QFontMetricsF, detail: QFontMetricsF, unit: float) -> _Plate:
     drawn = points[figure.state > 0]
     x, y = float(np.median(drawn[:, 0])), float(drawn[:, 1].min())
     top = drawn[drawn[:, 1].argmin()]
-    metrics = QFontMetricsF(label)
-    height = metrics.height() + 9 * unit
+    height = label.height() + 9 * unit
     badge = height - 7 * unit
-    label_width = metrics.horizontalAdvance(figure.label)
+    label_width = label.horizontalAdvance(figure.label)
     width = badge + label_width + 20 * unit
     if figure.detail:
-        width += QFontMetricsF(detail).horizontalAdvance(figure.detail) + 8 * unit
+        width += detail.horizontalAdvance(figure.detail) + 8 * unit
     rect = QRectF(x - width / 2, y - GAP * unit - height - 8 * unit, width, height)
     return _Plate(figure, rect, QPointF(float(top[0]), y), badge, label_width)
 
