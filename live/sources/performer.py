@@ -8,12 +8,12 @@ source, call :func:`perform`. The choreography is a table in ``performer_exercis
 from __future__ import annotations
 
 import math
-import time
 from collections import deque
 
 import numpy as np
 
 from live.sources.base import Source, SourceInfo, SourceStatus, Transport
+from live.sources.clock import Clock
 from live.sources.performer_body import LEFT, RIGHT, Person, random_person, turned
 from live.sources.performer_exercises import EXERCISES
 from live.sources.performer_moves import Moves
@@ -39,10 +39,17 @@ class PerformerSource(Source):
         seed: Chooses the people, what they do and the sensor's noise.
         speed: Times real time; ``math.inf`` is as fast as possible.
         comings_and_goings: Whether people leave after a minute or two and others come.
+        clock: The wall clock; a test's own, or the computer's.
     """
 
     def __init__(
-        self, people: int = 3, seed: int = 0, *, speed: float = 1.0, comings_and_goings: bool = True
+        self,
+        people: int = 3,
+        seed: int = 0,
+        *,
+        speed: float = 1.0,
+        comings_and_goings: bool = True,
+        clock: Clock | None = None,
     ) -> None:
         if not 1 <= people <= 6:
             raise ValueError(f"people must be 1 to 6, found {people}")
@@ -50,13 +57,14 @@ class PerformerSource(Source):
             raise ValueError(f"speed must be above 0, found {speed}")
         self._people, self._seed, self._speed = people, seed, speed
         self._comings_and_goings = comings_and_goings
+        self._wall = clock or Clock()
         self._stage: Stage | None = None
         self._is_playing = True
 
     def open(self) -> SourceInfo:
         """Begins at time 0 with an empty stage, which people then enter."""
         self._stage = Stage(self._people, self._seed, comings_and_goings=self._comings_and_goings)
-        self._clock = np.random.default_rng((self._seed, 1))
+        self._ticks = np.random.default_rng((self._seed, 1))
         self._counted = 0
         self._ahead: deque[BodyFrame] = deque()
         self._is_playing = True
@@ -68,15 +76,14 @@ class PerformerSource(Source):
         """Waits until the next frame is due and returns it; None when that takes longer than ``timeout_s``."""
         if self._stage is None:
             raise ValueError("open() must be called before read()")
-        wait_s = self._due_s() - time.perf_counter() if self._is_playing else math.inf
-        if wait_s > 0:
-            time.sleep(min(wait_s, timeout_s))
+        wait_s = self._due_s() - self._wall.now_s() if self._is_playing else math.inf
+        self._wall.sleep(min(wait_s, timeout_s))
         if wait_s > timeout_s:
             return None
         frame = self._ahead.popleft()
         if not self._ahead:
             self._look_ahead(self._stage)
-        return BodyFrame(frame.index, frame.time_s, time.perf_counter(), frame.bodies, frame.floor)
+        return BodyFrame(frame.index, frame.time_s, self._wall.now_s(), frame.bodies, frame.floor)
 
     def close(self) -> None:
         """Lets the people go."""
@@ -106,7 +113,7 @@ class PerformerSource(Source):
     def _look_ahead(self, stage: Stage) -> None:
         """Computes the next frames."""
         counts = np.arange(self._counted, self._counted + _BLOCK)
-        jitter_s = np.clip(self._clock.normal(0.0, _JITTER_S, _BLOCK), -0.01, 0.01)
+        jitter_s = np.clip(self._ticks.normal(0.0, _JITTER_S, _BLOCK), -0.01, 0.01)
         times_s = counts / RATE_HZ + 0.01 + jitter_s
         for index, time_s, bodies in zip(counts, times_s, stage.bodies(times_s)):
             self._ahead.append(BodyFrame(int(index), float(time_s), bodies=bodies, floor=stage.floor))
@@ -114,7 +121,7 @@ class PerformerSource(Source):
 
     def _set_pace(self) -> None:
         if self._stage is not None:
-            self._paced_from = (time.perf_counter(), self._ahead[0].time_s)
+            self._paced_from = (self._wall.now_s(), self._ahead[0].time_s)
 
     def _due_s(self) -> float:
         """The ``perf_counter`` time at which the next frame is due."""

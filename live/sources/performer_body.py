@@ -83,7 +83,7 @@ def random_person(rng: np.random.Generator) -> Person:
         lengths_m=np.array(lengths),
         habits=habits,
         tempo=float(rng.uniform(0.85, 1.3)),
-        range=float(rng.uniform(0.88, 1.05)),
+        range=float(rng.uniform(0.93, 1.06)),
         sway_phases=rng.uniform(0, 2 * np.pi, 8),
     )
 

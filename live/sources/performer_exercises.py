@@ -95,10 +95,10 @@ def _bone(joint: str, side: int | None = None) -> int:
 class Timing:
     """When a repetition moves, as shares of its duration: still, to the peak, held there, back, still."""
 
-    leaves_start: float = 0.08
-    reaches_peak: float = 0.46
-    leaves_peak: float = 0.56
-    reaches_start: float = 0.93
+    leaves_start: float = 0.05
+    reaches_peak: float = 0.48
+    leaves_peak: float = 0.54
+    reaches_start: float = 0.95
 
     def progress(self, share: np.ndarray) -> np.ndarray:
         """Returns how far the movement is, 0 at the start pose and 1 at the peak, for each share of its duration."""
@@ -168,14 +168,15 @@ EXERCISES: dict[str, Exercise] = {
                   leg=((93, 11), (18, 173), (59, 4)), other_leg=((8, -114), (9, -143), (75, 0))),
         lifts_leg=True,
         duration_s=2.4,
+        timing=Timing(0.12, 0.49, 0.54, 0.9),
     ),
     "inline lunge": Exercise(
         start=Pose(lean=2, arm=((95, 87), (167, -12)), other_arm=((100, 93), (162, 23)),
                    leg=((24, 0), (20, 5), (72, -14)), other_leg=((26, 160), (36, 185), (72, 11))),
         halfway=Pose(lean=0, arm=((105, 89), (168, -20)), other_arm=((100, 90), (164, 17)),
-                     leg=((49, -4), (8, 189), (50, -18)), other_leg=((18, 125), (59, 180), (74, 12))),
+                     leg=((52, -4), (9, 189), (55, -16)), other_leg=((19, 140), (60, 180), (74, 12))),
         peak=Pose(lean=0, arm=((110, 90), (166, -19)), other_arm=((99, 90), (163, 17)),
-                  leg=((70, -5), (19, 184), (68, -14)), other_leg=((18, 122), (69, 176), (74, 12))),
+                  leg=((79, -5), (20, 184), (70, -14)), other_leg=((20, 145), (80, 177), (74, 12))),
         duration_s=2.6,
     ),
     "side lunge": Exercise(
@@ -189,11 +190,11 @@ EXERCISES: dict[str, Exercise] = {
     ),
     "sit to stand": Exercise(
         start=Pose(lean=3, arm=((95, 84), (163, 5)), leg=((9, 112), (7, 138), (74, 0))),
-        halfway=Pose(lean=27, arm=((96, 78), (159, -2)), leg=((47, 17), (13, 176), (59, 2))),
-        peak=Pose(lean=12, arm=((95, 75), (158, -6)), leg=((85, 15), (19, 186), (52, 12))),
+        halfway=Pose(lean=28, arm=((96, 77), (159, -4)), leg=((71, 16), (18, 176), (58, 5))),
+        peak=Pose(lean=10, arm=((95, 77), (158, -6)), leg=((89, 15), (18, 186), (52, 12))),
         has_sides=False,
         duration_s=2.9,
-        timing=Timing(0.08, 0.36, 0.65, 0.9),
+        timing=Timing(0.07, 0.5, 0.52, 0.93),
     ),
     "standing active straight leg raise": Exercise(
         start=Pose(lean=-2, arm=((83, 91), (165, 22)), other_arm=((92, 89), (160, 24))),
@@ -203,6 +204,7 @@ EXERCISES: dict[str, Exercise] = {
                   leg=((96, 3), (83, 5), (110, -6)), other_leg=((7, -56), (11, -153), (74, 0))),
         lifts_leg=True,
         duration_s=2.1,
+        timing=Timing(0.14, 0.49, 0.54, 0.88),
     ),
     "standing shoulder abduction": Exercise(
         start=Pose(lean=0, arm=((11, 100), (13, 38)), other_arm=((13, 105), (18, 12))),

@@ -43,6 +43,7 @@ _HANDS_SEEN = 2  # the SDK computes hand states for two bodies only
 _SWEEP = 6  # moments of a clip at which its sweep is measured
 _CLAIM_KEPT_S = 2.0  # claims that are over are kept this long: people decide up to a block of frames ahead
 
+_FIRST_S = -0.6  # the first person is on the way when time begins
 _STAY_S, _AWAY_S, _PAUSE_S = (50.0, 120.0), (2.0, 6.0), (1.0, 3.0)
 
 
@@ -88,7 +89,7 @@ class Claim:
         )
 
 
-class Actor:
+class Performer:
     """One person: on the way in, exercising, on the way out, gone."""
 
     def __init__(
@@ -247,37 +248,41 @@ class Stage:
         self._places_m = _FEW_M.get(people, _MANY_M)
         self._last_id = FIRST_ID
         self._past: list[Performance] = []
-        self._actors = [self._enter(place, 0.3 + 0.2 * place) for place in range(people)]
+        self._performers = [self._enter(place, _FIRST_S + 0.3 * place) for place in range(people)]
 
     def bodies(self, times_s: np.ndarray) -> list[tuple[Body, ...]]:
         """Returns what the sensor reports at each of ``times_s``, which must increase, from call to call as well."""
         self._decide(float(times_s[-1]))
-        truth = [actor.joints(times_s) for actor in self._actors]
+        truth = [performer.joints(times_s) for performer in self._performers]
         frames: list[list[Body]] = [[] for _ in times_s]
-        for actor, joints in zip(self._actors, truth):
-            self._observe(actor, times_s, joints, truth, frames)
-        for actor in self._actors:
-            actor.forget(float(times_s[-1]))
+        for performer, joints in zip(self._performers, truth):
+            self._observe(performer, times_s, joints, truth, frames)
+        for performer in self._performers:
+            performer.forget(float(times_s[-1]))
         return [tuple(bodies) for bodies in frames]
 
     def performances(self, until_s: float) -> list[Performance]:
         """Returns the repetitions that ended by ``until_s``, by start."""
-        every = self._past + [performance for actor in self._actors for performance in actor.performances]
+        every = self._past + [performance for performer in self._performers for performance in performer.performances]
         return sorted((p for p in every if p.end_s <= until_s), key=lambda p: (p.start_s, p.body_id))
 
     def _decide(self, until_s: float) -> None:
         """Lets people decide, in the order of time, until everyone has something to do at ``until_s``."""
-        while (actor := min(self._actors, key=lambda a: a.next_s)).next_s <= until_s:
-            if actor.is_gone:
-                self._past += actor.performances
-                index = self._actors.index(actor)
-                self._actors[index] = self._enter(actor.place, actor.next_s + float(self._rng.uniform(*_AWAY_S)))
+        while (performer := min(self._performers, key=lambda a: a.next_s)).next_s <= until_s:
+            if performer.is_gone:
+                self._past += performer.performances
+                index = self._performers.index(performer)
+                self._performers[index] = self._enter(
+                    performer.place, performer.next_s + float(self._rng.uniform(*_AWAY_S))
+                )
                 continue
-            actor.decide([claim for other in self._actors if other is not actor for claim in other.claims])
+            performer.decide(
+                [claim for other in self._performers if other is not performer for claim in other.claims]
+            )
 
     def _observe(
         self,
-        actor: Actor,
+        performer: Performer,
         times_s: np.ndarray,
         joints: np.ndarray,
         everyone: Sequence[np.ndarray],
@@ -291,18 +296,18 @@ class Stage:
         for other in everyone:
             if _may_hide(other[present], shown):
                 is_hidden |= hidden(shown, other[present])
-        reported, state = actor.sensor.observe(times_s[present], shown, is_hidden)
+        reported, state = performer.sensor.observe(times_s[present], shown, is_hidden)
         for row, index in enumerate(np.flatnonzero(present)):
-            clip = actor.clip_at(float(times_s[index]))
+            clip = performer.clip_at(float(times_s[index]))
             is_busy = clip is not None and clip.label is not None
             hands = hand_states(state[row], is_busy=is_busy) if len(frames[index]) < _HANDS_SEEN else (0, 0)
             edges = clipped_edges(shown[row])
-            frames[index].append(Body(actor.body_id, reported[row], state[row], hands, edges))
+            frames[index].append(Body(performer.body_id, reported[row], state[row], hands, edges))
 
-    def _enter(self, place: int, enters_s: float) -> Actor:
+    def _enter(self, place: int, enters_s: float) -> Performer:
         stays_s = float(self._rng.uniform(*_STAY_S)) if self._comings_and_goings else np.inf
         self._last_id += int(self._rng.integers(1, 50))
-        return Actor(
+        return Performer(
             self._last_id,
             place,
             self._rng.spawn(1)[0],
