@@ -6,7 +6,7 @@ The binding to the SDK is imported when the source is opened, so this file impor
 from __future__ import annotations
 
 import importlib
-import platform
+import sys
 import threading
 import time
 from collections import deque
@@ -21,6 +21,7 @@ from skeleton.frames import BodyFrame
 from skeleton.layout import KINECT_V2
 
 BINDING = "live.sources.kinect_v2_binding"
+SYSTEM = {"win32": "Windows", "linux": "Linux", "darwin": "macOS"}.get(sys.platform, sys.platform)
 REPLAY_INSTEAD = "Without a Kinect, replay a recording or watch the demo ('--source replay', '--source demo')."
 RECONNECT = "Check the adapter's power light, the USB 3 plug and the cable; the app tries again by itself."
 AVAILABLE_S = 3.0
@@ -121,9 +122,9 @@ class KinectV2Source(Source):
         self._picture, self._picture_count = None, 0
 
     def _opened(self) -> SourceInfo:
-        if platform.system() != "Windows":
+        if SYSTEM != "Windows":
             raise SourceUnavailable(
-                f"A Kinect v2 needs Windows 8 or later, but this computer runs {platform.system()}.",
+                f"A Kinect v2 needs Windows 8 or later, but this computer runs {SYSTEM}.",
                 remedy=REPLAY_INSTEAD,
             )
         binding = _imported()

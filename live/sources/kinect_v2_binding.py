@@ -28,6 +28,7 @@ import numpy as np
 from comtypes import COMError
 
 from calibration.color_map import ColorMap, fit
+from skeleton.errors import CalibrationError
 from skeleton.frames import Body, BodyFrame
 
 POINTER_STRUCTURE, ASSERTED_BYTES = "tagSTATSTG", 72
@@ -185,7 +186,10 @@ class KinectReader(runtime.PyKinectRuntime):
         count = len(points)
         camera = (sdk._CameraSpacePoint * count).from_buffer_copy(points)
         color = (sdk._ColorSpacePoint * count)()
-        self._mapper.MapCameraPointsToColorSpace(count, camera, count, color)
+        try:
+            self._mapper.MapCameraPointsToColorSpace(count, camera, count, color)
+        except COMError as error:
+            raise CalibrationError(f"The SDK must map points to the color picture, but says {error}.") from None
         return fit(points, np.frombuffer(color, dtype=np.float32).reshape(count, 2))
 
     def color(self) -> np.ndarray | None:

@@ -36,7 +36,15 @@ def kinect(windows: Windows) -> Iterator[Kinect]:
 
 @pytest.fixture
 def source(kinect: Kinect) -> Iterator[KinectV2Source]:
-    """The source, not yet open, with less patience than a user has."""
-    source = KinectV2Source(available_s=0.2, first_frame_s=0.4, silence_s=0.3)
+    """The source, not yet open; waits for a sensor for less time than a user does."""
+    source = KinectV2Source(available_s=0.2)
+    yield source
+    source.close()
+
+
+@pytest.fixture
+def impatient(kinect: Kinect) -> Iterator[KinectV2Source]:
+    """The source, not yet open, for tests in which nothing comes."""
+    source = KinectV2Source(available_s=0.2, first_frame_s=0.3, silence_s=0.3)
     yield source
     source.close()

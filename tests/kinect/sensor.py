@@ -20,7 +20,7 @@ from tests.kinect.com import E_FAIL, ComObject, ComServer, Failure, takes_output
 from tests.kinect.windows import Dll, Windows
 
 E_PENDING = 0x8000000A
-DELIVERY_S = 2.0
+DELIVERY_S = 10.0
 COLOR_SIZE, DEPTH_SIZE, BODIES = (1920, 1080), (512, 424), 6
 JOINT = np.dtype([("type", "<i4"), ("position", "<f4", 3), ("state", "<i4")])
 FLOOR = (0.01, 0.98, -0.19, 1.12)
@@ -58,6 +58,7 @@ class Kinect:
         self.opened = self.closed = 0
         self.events: dict[str, int] = {}
         self.current: dict[str, Delivery] = {}
+        self.is_mapper_broken = False
         self.mapped_points = 0
         self._map_later: tuple[int, ColorMap | None] | None = None
 
@@ -270,6 +271,8 @@ class _BodySlot:
 class _Mapper(_Part):
     def MapCameraPointsToColorSpace(self, count: int, camera: int, color_count: int, color: int) -> None:
         assert count == color_count
+        if self.kinect.is_mapper_broken:
+            raise Failure(E_FAIL)
         points = np.ctypeslib.as_array((ctypes.c_float * (3 * count)).from_address(camera)).reshape(count, 3)
         true_map = self.kinect.map_now()
         pixels = np.full((count, 2), -np.inf) if true_map is None else true_map.project(points)

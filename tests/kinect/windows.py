@@ -70,6 +70,7 @@ class Kernel:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._is_set: dict[int, bool] = {}
+        self.waiting = 0  # threads inside wait
         self._numbers = itertools.count(1000, 4)
 
     def create(self, *_: Any) -> int:
@@ -94,15 +95,22 @@ class Kernel:
     def wait(self, count: int, handles: Any, _all: bool, timeout_ms: int) -> int:
         give_up_s = None if timeout_ms == INFINITE else time.monotonic() + timeout_ms / 1000
         with self._changed:
-            while True:
-                for index in range(count):
-                    if self._is_set.get(handles[index]):
-                        self._is_set[handles[index]] = False
-                        return index
-                left_s = None if give_up_s is None else give_up_s - time.monotonic()
-                if left_s is not None and left_s <= 0:
-                    return WAIT_TIMEOUT
-                self._changed.wait(left_s)
+            self.waiting += 1
+            try:
+                return self._wait(handles[:count], give_up_s)
+            finally:
+                self.waiting -= 1
+
+    def _wait(self, handles: Sequence[int], give_up_s: float | None) -> int:
+        while True:
+            for index, handle in enumerate(handles):
+                if self._is_set.get(handle):
+                    self._is_set[handle] = False
+                    return index
+            left_s = None if give_up_s is None else give_up_s - time.monotonic()
+            if left_s is not None and left_s <= 0:
+                return WAIT_TIMEOUT
+            self._changed.wait(left_s)
 
     @property
     def open_handles(self) -> int:
@@ -229,7 +237,7 @@ def installed() -> Iterator[Windows]:
         for name, value in replacements.items():
             patch.setattr(ctypes, name, value, raising=False)
         _shorten_long(patch)
-        patch.setattr("platform.system", lambda: "Windows")
+        patch.setattr("live.sources.kinect_v2.SYSTEM", "Windows")
         try:
             yield windows
         finally:
