@@ -1,0 +1,201 @@
+"""What a view means: texts, colors, what is enabled. No Qt."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from app import theme
+from app.presenter import MOST_EVENTS, MOST_SCORES, Presenter, clock, readable, speed_text
+from live.sources.base import Position, SourceStatus
+from live.view import PersonState, PipelineView, Statistics
+from skeleton.frames import BodyFrame
+from tests.app.fakes import CARD, DEMO, LABELS, MODEL, REPLAY, body, event, person, view
+
+
+def presented(shown: PipelineView) -> Presenter:
+    presenter = Presenter()
+    presenter.take(shown)
+    return presenter
+
+
+@pytest.mark.parametrize(
+    ("time_s", "text"),
+    [(0, "0:00.0"), (3.44, "0:03.4"), (59.96, "1:00.0"), (62.3, "1:02.3"), (3725.0, "1:02:05.0"), (-1, "0:00.0")],
+)
+def test_a_time_reads_like_a_clock(time_s: float, text: str) -> None:
+    assert clock(time_s) == text
+
+
+@pytest.mark.parametrize(("speed", "text"), [(0.25, "0.25×"), (1.0, "1×"), (math.inf, "max")])
+def test_a_speed_reads_like_a_factor(speed: float, text: str) -> None:
+    assert speed_text(speed) == text
+
+
+@pytest.mark.parametrize(
+    ("state", "label", "detail", "is_action"),
+    [
+        (PersonState.ACTION, "deep squat", "85%", True),
+        (PersonState.NOTHING, "no action", "", False),
+        (PersonState.WARMING_UP, "warming up", "40%", False),
+        (PersonState.LOST, "out of view", "", False),
+    ],
+)
+def test_the_text_beside_a_person(state: PersonState, label: str, detail: str, is_action: bool) -> None:
+    shown = view(person(1, state=state))
+    figure = presented(shown).scene(shown).figures[0]
+    assert (figure.label, figure.detail, figure.is_action) == (label, detail, is_action)
+
+
+def test_everybody_has_a_label_and_a_color_of_their_own() -> None:
+    shown = view(*[person(number, best=number % 4) for number in range(1, 7)])
+    figures = presented(shown).scene(shown).figures
+    assert {figure.label for figure in figures} == {readable(label) for label in LABELS}
+    assert len({figure.color for figure in figures}) == 6
+
+
+def test_a_body_that_nobody_has_counted_yet_is_drawn_without_a_text() -> None:
+    shown = dataclasses.replace(view(person(1)), people=())
+    figure = presented(shown).scene(shown).figures[0]
+    assert (figure.label, figure.color) == ("", theme.QUIET)
+    assert figure.state.all()
+
+
+def test_a_person_who_left_has_no_figure() -> None:
+    shown = dataclasses.replace(view(person(1)), frame=BodyFrame(0, 1.0))
+    scene = presented(shown).scene(shown)
+    assert (scene.figures, scene.message) == ((), "Nobody in view")
+
+
+def test_joints_without_a_place_are_not_drawn() -> None:
+    state = np.full(25, 2)
+    state[:3] = [0, 1, 2]
+    shown = view(person(1))
+    shown = dataclasses.replace(shown, frame=BodyFrame(0, 1.0, 0.0, (body(101, state=state),)))
+    assert presented(shown).scene(shown).figures[0].state[:3].tolist() == [0, 1, 2]
+
+
+def test_the_heat_is_on_the_cards_scale_and_can_be_switched_off() -> None:
+    shown = view(person(1, joint_attention=np.full(25, 0.7)))
+    presenter = presented(shown)
+    heat = presenter.scene(shown).figures[0].heat
+    assert heat is not None and np.allclose(heat, 0.5)
+    presenter.shows_heat = False
+    scene = presenter.scene(shown)
+    assert scene.figures[0].heat is None and scene.legend is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "can_pause", "can_step", "can_seek"),
+    [
+        ({}, True, True, True),
+        ({"source": DEMO, "position": None}, True, False, False),
+        ({"source": dataclasses.replace(DEMO, kind="kinect"), "position": None}, False, False, False),
+        ({"source": None, "position": None}, False, False, False),
+    ],
+    ids=["recording", "demo", "sensor", "nothing open"],
+)
+def test_what_the_transport_bar_allows(changes: dict, can_pause: bool, can_step: bool, can_seek: bool) -> None:
+    shown = view(person(1), **changes)
+    state = presented(shown).transport(shown)
+    assert (state.can_pause, state.can_step, state.can_seek) == (can_pause, can_step, can_seek)
+
+
+def test_the_transport_bar_shows_where_playback_stands() -> None:
+    shown = view(person(1), position=Position(2.04, 61, speed=0.5, is_looping=True), status=SourceStatus.PAUSED)
+    state = presented(shown).transport(shown)
+    assert (state.text, state.speed, state.is_looping, state.is_playing) == ("0:02.0 / 0:05.0", 0.5, True, False)
+
+
+def test_a_live_source_counts_from_its_first_frame() -> None:
+    presenter = presented(view(person(1), time_s=100.0, source=DEMO, position=None))
+    later = view(person(1), time_s=103.5, source=DEMO, position=None)
+    presenter.take(later)
+    assert presenter.transport(later).text == "0:03.5"
+
+
+def test_scores_are_those_of_the_first_person_until_somebody_is_chosen() -> None:
+    shown = view(person(1, best=0), person(2, best=2))
+    presenter = presented(shown)
+    assert presenter.scores(shown).person == 1
+    presenter.choose(2, shown)
+    scores = presenter.scores(shown)
+    assert (scores.people, scores.person, scores.threshold) == ((1, 2), 2, CARD.enter_threshold)
+    assert [row.label for row in scores.rows if row.is_action] == ["side lunge"]
+    presenter.choose(None, shown)
+    assert presenter.scores(shown).person == 1
+
+
+def test_a_chosen_person_who_left_gives_way() -> None:
+    presenter = presented(shown := view(person(1), person(2)))
+    presenter.choose(2, shown)
+    assert presenter.scores(view(person(1))).person == 1
+
+
+def test_of_many_classes_the_likeliest_are_shown() -> None:
+    labels = tuple(f"action {index}" for index in range(60))
+    model = dataclasses.replace(MODEL, card=dataclasses.replace(CARD, labels=labels))
+    probabilities = np.arange(60, dtype=np.float32) / 1770
+    shown = view(person(1, probabilities=probabilities), model=model)
+    rows = presented(shown).scores(shown).rows
+    assert [row.label for row in rows] == [f"action {index}" for index in range(59, 59 - MOST_SCORES, -1)]
+
+
+@pytest.mark.parametrize(
+    ("shown", "note"),
+    [
+        (PipelineView(), "Waiting for the first frame"),
+        (dataclasses.replace(view(person(1)), people=()), "Nobody in view"),
+        (view(person(1), model=None), "No model loaded"),
+        (view(person(1, state=PersonState.WARMING_UP)), "Warming up: 40% of the first window"),
+    ],
+)
+def test_a_score_panel_without_scores_says_why(shown: PipelineView, note: str) -> None:
+    scores = presented(shown).scores(shown)
+    assert (scores.rows, scores.note) == ((), note)
+
+
+def test_an_action_that_ends_replaces_its_start() -> None:
+    presenter = presented(view(person(1), events=(event(start_s=1.0), event(2, start_s=1.5))))
+    presenter.take(view(person(1), events=(event(start_s=1.0, end_s=2.0),)))
+    assert [(one.person, one.end_s) for one in presenter.events] == [(1, 2.0), (2, None)]
+
+
+def test_the_event_list_is_bounded() -> None:
+    presenter = presented(view())
+    for index in range(MOST_EVENTS + 50):
+        presenter.take(view(events=(event(start_s=float(index), end_s=index + 0.5),)))
+    assert (len(presenter.events), presenter.events[-1].start_s) == (MOST_EVENTS, MOST_EVENTS + 49)
+
+
+def test_another_source_keeps_the_switches_and_drops_the_events() -> None:
+    presenter = presented(view(person(1), events=(event(),)))
+    presenter.shows_heat, presenter.is_mirrored = False, True
+    other = presenter.anew()
+    assert (other.shows_heat, other.is_mirrored, len(other.events)) == (False, True, 0)
+
+
+@pytest.mark.parametrize(
+    ("statistics", "losses", "has_losses"),
+    [
+        (Statistics(frames_read=1000, frames_unrecognized=3), "", False),
+        (Statistics(frames_read=1000, frames_unrecognized=120), "12% of frames skipped", False),
+        (Statistics(frames_read=1000, events_lost=2), "2 events lost", True),
+    ],
+    ids=["next to none", "slow computer", "lost facts"],
+)
+def test_losses_are_said(statistics: Statistics, losses: str, has_losses: bool) -> None:
+    shown = view(person(1), statistics=statistics)
+    texts = presented(shown).status(shown)
+    assert (texts.losses, texts.has_losses) == (losses, has_losses)
+
+
+def test_the_status_line_says_rate_latency_provider_and_model() -> None:
+    shown = view(person(1))
+    texts = presented(shown).status(shown)
+    assert (texts.source, texts.rate) == (f"{REPLAY.name} · streaming", "30.0 fps")
+    assert (texts.latency, texts.provider, texts.model) == ("decision 3.2 ms · p99 7.9 ms", "CPU", "exercises")
+    assert "top1: 0.97" in texts.model_hint

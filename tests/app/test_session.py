@@ -1,0 +1,128 @@
+"""Opening another recording or model: what is there stays until the new one works."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from app.session import Choice, Session
+from live.sources.base import Position, SourceStatus, Transport
+from live.sources.table import SourceOptions
+from live.view import Banner, PipelineView, Severity
+from models.card import ModelCard
+from skeleton.errors import ModelLoadError
+from tests.app.fakes import CARD, FakePipeline, person, view
+
+FAILED = PipelineView(status=SourceStatus.FAILED, banners=(Banner(Severity.ERROR, "No such recording."),))
+
+
+class Opened:
+    """A session over fake pipelines, and what it made."""
+
+    def __init__(self, *shown: PipelineView, kind: str = "replay", can_fall_back: bool = False) -> None:
+        self.pipelines = [FakePipeline(one) for one in shown]
+        self.choices: list[Choice] = []
+        self.card: ModelCard | Exception = CARD
+        choice = Choice(kind, SourceOptions(), Path("first.onnx"), can_fall_back=can_fall_back)
+        self.session = Session(self._make, self._load, choice)
+        self.session.start()
+
+    def _make(self, choice: Choice) -> FakePipeline:
+        self.choices.append(choice)
+        return self.pipelines[len(self.choices) - 1]
+
+    def _load(self, path: Path, provider: str) -> ModelCard:
+        if isinstance(self.card, Exception):
+            raise self.card
+        return self.card
+
+    def wait_for_model(self) -> PipelineView:
+        assert self.session._loading is not None
+        self.session._loading.join()
+        return self.session.poll()
+
+
+def test_a_new_recording_takes_over_when_it_delivers() -> None:
+    first, second = view(person(1)), view(person(1), person(2))
+    opened = Opened(first, PipelineView())
+    opened.session.open_recording(Path("next.csv"))
+    assert opened.session.poll().people == first.people and opened.session.revision == 0
+    opened.pipelines[1].shown = second
+    assert opened.session.poll().people == second.people
+    assert opened.session.revision == 1 and opened.choices[1].source.recording == Path("next.csv")
+    opened.session.close()
+    assert [one.stops for one in opened.pipelines] == [1, 1]
+
+
+def test_a_recording_that_fails_changes_nothing_and_is_said_once() -> None:
+    opened = Opened(view(person(1)), FAILED)
+    opened.session.open_recording(Path("next.csv"))
+    assert opened.session.poll().status is SourceStatus.STREAMING
+    assert opened.session.take_problems() == ["No such recording."]
+    assert opened.session.take_problems() == []
+    opened.session.close()
+    assert [one.stops for one in opened.pipelines] == [1, 1]
+
+
+def test_the_last_of_two_quick_choices_wins() -> None:
+    opened = Opened(view(person(1)), PipelineView(), view(person(1), person(2)))
+    opened.session.open_recording(Path("a.csv"))
+    opened.session.open_recording(Path("b.csv"))
+    opened.session.poll()
+    assert opened.session._choice.source.recording == Path("b.csv")
+    opened.session.close()
+    assert [one.stops for one in opened.pipelines] == [1, 1, 1]
+
+
+def test_a_new_model_goes_on_where_the_recording_was() -> None:
+    opened = Opened(view(person(1), position=Position(3.2, 96)), view(person(1)))
+    opened.session.open_model(Path("second.onnx"))
+    opened.wait_for_model()
+    assert opened.choices[1].model == Path("second.onnx")
+    assert opened.pipelines[1].commands == [Transport(seek_s=3.2), Transport(play=True)]
+    opened.session.close()
+
+
+@pytest.mark.parametrize(
+    ("card", "words"),
+    [
+        (ModelLoadError("'second.onnx' is not an ONNX file."), "is not an ONNX file"),
+        (dataclasses.replace(CARD, joints=("HipCenter", "Spine")), "does not measure: HipCenter, Spine"),
+    ],
+    ids=["not a model", "other joints"],
+)
+def test_a_model_that_does_not_fit_changes_nothing(card: ModelCard | Exception, words: str) -> None:
+    opened = Opened(view(person(1)))
+    opened.card = card
+    opened.session.open_model(Path("second.onnx"))
+    opened.wait_for_model()
+    assert words in opened.session.take_problems()[0]
+    assert len(opened.choices) == 1
+    opened.session.close()
+
+
+def test_a_sensor_is_closed_before_it_is_opened_again() -> None:
+    opened = Opened(view(person(1), position=None), view(person(1)), kind="kinect")
+    opened.session.open_model(Path("second.onnx"))
+    stops_when_made: list[int] = []
+    make = opened.session._make
+
+    def watching(choice: Choice) -> FakePipeline:
+        stops_when_made.append(opened.pipelines[0].stops)
+        return make(choice)  # type: ignore[return-value]
+
+    opened.session._make = watching
+    opened.wait_for_model()
+    assert stops_when_made == [1]
+    opened.session.close()
+
+
+def test_without_a_sensor_auto_shows_the_demo_and_says_why() -> None:
+    opened = Opened(FAILED, view(person(1)), kind="kinect", can_fall_back=True)
+    opened.session.poll()
+    assert opened.choices[1].kind == "demo"
+    assert opened.session.poll().status is SourceStatus.STREAMING
+    assert opened.session.take_problems() == ["No such recording."]
+    opened.session.close()

@@ -1,0 +1,217 @@
+"""What people do with the window, over a fake pipeline."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PyQt5.QtCore import QMimeData, QPoint, QSettings, Qt, QUrl
+from PyQt5.QtGui import QDropEvent
+from PyQt5.QtTest import QTest
+
+from app.banner import MOST_BANNERS
+from app.logs import ExceptionHooks
+from app.main_window import NOTICE_S, MainWindow
+from app.session import Session
+from live.sources.base import SourceStatus, Transport
+from live.view import Banner, Severity
+from tests.app.fakes import DEMO, FakePipeline, event, person, view
+
+Wait = Callable[[Callable[[], bool]], None]
+
+
+def shows(window: MainWindow, pipeline: FakePipeline, *people: object, **changes: object) -> None:
+    pipeline.shown = view(*people, **changes)  # type: ignore[arg-type]
+    window.tick()
+
+
+def test_space_pauses_and_plays(window: MainWindow, pipeline: FakePipeline) -> None:
+    QTest.keyClick(window, Qt.Key_Space)
+    assert pipeline.commands == [Transport(play=False)]
+    shows(window, pipeline, person(1), status=SourceStatus.PAUSED)
+    QTest.mouseClick(window.transport.play, Qt.LeftButton)
+    assert pipeline.commands[1:] == [Transport(play=True)]
+
+
+@pytest.mark.parametrize(("key", "step"), [(Qt.Key_Left, -1), (Qt.Key_Right, 1)])
+def test_the_arrows_step_through_frames(window: MainWindow, pipeline: FakePipeline, key: int, step: int) -> None:
+    QTest.keyClick(window, key)
+    assert pipeline.commands == [Transport(step=step)]
+
+
+def test_a_live_source_takes_no_steps(window: MainWindow, pipeline: FakePipeline) -> None:
+    shows(window, pipeline, person(1), source=DEMO, position=None)
+    QTest.keyClick(window, Qt.Key_Left)
+    assert pipeline.commands == []
+    assert not window.transport.back.isEnabled() and not window.transport.timeline.isEnabled()
+
+
+def test_a_click_on_the_slider_seeks(window: MainWindow, pipeline: FakePipeline) -> None:
+    slider = window.transport.timeline
+    QTest.mouseClick(slider, Qt.LeftButton, Qt.NoModifier, QPoint(slider.width() // 2, slider.height() - 11))
+    [command] = pipeline.commands
+    assert command.seek_s == pytest.approx(2.5, abs=0.05)  # the middle of five seconds
+
+
+def test_speed_and_loop_are_asked_for(window: MainWindow, pipeline: FakePipeline) -> None:
+    window.transport.speed.activated.emit(0)
+    QTest.mouseClick(window.transport.loop, Qt.LeftButton)
+    assert pipeline.commands == [Transport(speed=0.25), Transport(loop=True)]
+
+
+def test_a_click_on_an_event_goes_to_its_start(window: MainWindow, pipeline: FakePipeline) -> None:
+    shows(window, pipeline, person(1), events=(event(start_s=1.25, end_s=2.0), event(2, start_s=3.5)))
+    table = window.events.view
+    assert window.events.table.rowCount() == 2
+    place = table.visualRect(window.events.table.index(1, 3)).center()  # the newest is first
+    QTest.mouseClick(table.viewport(), Qt.LeftButton, Qt.NoModifier, place)
+    assert pipeline.commands == [Transport(seek_s=1.25)]
+
+
+def test_the_event_list_says_when_how_long_who_what_and_how_sure(window: MainWindow, pipeline: FakePipeline) -> None:
+    shows(window, pipeline, person(1), events=(event(2, start_s=61.0, end_s=63.5, best=1), event(start_s=70.0)))
+    table = window.events.table
+    texts = [[table.data(table.index(row, column)) for column in range(5)] for row in range(2)]
+    assert texts == [["1:10.0", "…", "1", "deep squat", "90%"], ["1:01.0", "2.5 s", "2", "hurdle step", "90%"]]
+
+
+def test_clicking_a_person_shows_that_persons_scores(window: MainWindow, pipeline: FakePipeline) -> None:
+    shows(window, pipeline, person(1), person(2, best=1))
+    window.picture.repaint()
+    figure = next(one for one in window.picture.scene.figures if one.person == 2)
+    assert window.picture._view is not None
+    x, y = window.picture._view.place(figure.points[3:4])[0]
+    QTest.mouseClick(window.picture, Qt.LeftButton, Qt.NoModifier, QPoint(int(x), int(y)))
+    assert window.presenter.scores(window.view).person == 2
+    QTest.mouseClick(window.scores.buttons[1], Qt.LeftButton)
+    assert window.presenter.scores(window.view).person == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "attribute"), [(Qt.Key_H, "shows_heat"), (Qt.Key_L, "shows_labels"), (Qt.Key_M, "is_mirrored")]
+)
+def test_a_key_switches_and_switches_back(window: MainWindow, key: int, attribute: str) -> None:
+    before = getattr(window.presenter, attribute)
+    QTest.keyClick(window, key)
+    assert getattr(window.presenter, attribute) is not before
+    QTest.keyClick(window, key)
+    assert getattr(window.presenter, attribute) is before
+
+
+def test_full_screen_is_the_picture_alone_and_escape_leaves_it(window: MainWindow) -> None:
+    QTest.keyClick(window, Qt.Key_F)
+    assert window.isFullScreen() and window.side.isHidden()
+    QTest.keyClick(window, Qt.Key_Escape)
+    assert not window.isFullScreen() and not window.side.isHidden()
+
+
+def test_switches_are_remembered(session: Session, window: MainWindow, tmp_path: Path) -> None:
+    QTest.keyClick(window, Qt.Key_H)
+    window.close()
+    settings = QSettings(str(tmp_path / "settings.ini"), QSettings.IniFormat)
+    again = MainWindow(Session(lambda _: FakePipeline(), session._load, session._choice), settings)
+    assert not again.presenter.shows_heat and again.presenter.shows_labels
+    again.close()
+
+
+def test_banners_of_the_pipeline_stay_until_their_cause_is_gone(window: MainWindow, pipeline: FakePipeline) -> None:
+    lost = Banner(Severity.WARNING, "The sensor has sent nothing for 2 s; reconnecting.")
+    shows(window, pipeline, person(1), banners=(lost,))
+    assert window.banners.texts == [lost.text]
+    shows(window, pipeline, person(1))
+    assert window.banners.texts == []
+
+
+def test_a_closed_banner_does_not_come_back(window: MainWindow, pipeline: FakePipeline) -> None:
+    warning = Banner(Severity.WARNING, "CUDA cannot be used.")
+    shows(window, pipeline, person(1), banners=(warning,))
+    window.banners.closed.emit(warning.text)
+    shows(window, pipeline, person(1), banners=(warning,))
+    assert window.banners.texts == []
+
+
+def test_the_windows_own_sentences_leave_by_themselves(window: MainWindow) -> None:
+    now = [100.0]
+    window._clock = lambda: now[0]
+    for index in range(20):
+        window.notify(f"sentence {index}")
+    window.tick()
+    assert len(window.banners.texts) == MOST_BANNERS
+    now[0] += NOTICE_S + 1
+    window.tick()
+    assert window.banners.texts == []
+
+
+def test_an_exception_in_a_slot_becomes_a_banner_and_the_window_goes_on(
+    window: MainWindow, pipeline: FakePipeline, tmp_path: Path, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hooks = ExceptionHooks(tmp_path / "app.log", report=window.reported.emit)
+    monkeypatch.setattr(sys, "excepthook", hooks._handle)
+    pipeline.fails_once = RuntimeError("a programming mistake")
+    wait_until(lambda: any("a programming mistake" in text for text in window.banners.texts))
+    shows(window, pipeline, person(1), person(2))
+    assert len(window.picture.scene.figures) == 2
+
+
+def test_a_thread_may_report_to_the_window(window: MainWindow, wait_until: Wait) -> None:
+    thread = threading.Thread(target=lambda: window.reported.emit("said by a thread"))
+    thread.start()
+    thread.join()
+    wait_until(lambda: "said by a thread" in window.banners.texts)
+
+
+def test_closing_the_window_stops_the_pipeline_and_leaves_no_thread(
+    window: MainWindow, pipeline: FakePipeline
+) -> None:
+    window.close()
+    assert (pipeline.stops, window.timer.isActive()) == (1, False)
+    assert [thread.name for thread in threading.enumerate() if thread.name in ("stopping", "loading model")] == []
+
+
+def test_a_dropped_file_is_opened(window: MainWindow, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Path] = []
+    monkeypatch.setattr(session, "open_recording", opened.append)
+    monkeypatch.setattr(session, "open_model", opened.append)
+    for name in ("squat.skeleton", "new.ONNX"):
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(f"/recordings/{name}")])
+        window.dropEvent(QDropEvent(QPoint(5, 5), Qt.CopyAction, data, Qt.LeftButton, Qt.NoModifier))
+    assert opened == [Path("/recordings/squat.skeleton"), Path("/recordings/new.ONNX")]
+
+
+def test_saved_events_end_now_when_they_still_go_on(
+    window: MainWindow, pipeline: FakePipeline, tmp_path: Path
+) -> None:
+    shows(window, pipeline, person(1), time_s=4.0, events=(event(start_s=2.0), event(2, start_s=1.0, end_s=3.0)))
+    window.save_events(tmp_path / "events.csv")
+    assert (tmp_path / "events.csv").read_text().splitlines() == [
+        "start_s,end_s,body,label,confidence",
+        "1.000,3.000,102,deep_squat,0.900",
+        "2.000,4.000,101,deep_squat,0.900",
+    ]
+
+
+def test_events_that_cannot_be_saved_are_a_sentence(window: MainWindow, tmp_path: Path) -> None:
+    window.save_events(tmp_path / "no such folder" / "events.csv")
+    window.tick()
+    assert "could not be saved" in window.banners.texts[0]
+
+
+def test_the_smallest_window_still_shows_everything(window: MainWindow, pipeline: FakePipeline) -> None:
+    window.resize(900, 600)
+    shows(window, pipeline, person(1), events=tuple(event(start_s=float(i)) for i in range(30)))
+    QTest.qWait(50)
+    assert (window.width(), window.height()) == (900, 600)
+    for widget in (window.picture, window.transport, window.scores, window.events, window.status):
+        corner = widget.mapTo(window, QPoint(widget.width(), widget.height()))
+        assert widget.isVisible() and corner.x() <= 900 and corner.y() <= 600
+
+
+def test_a_session_that_is_not_open_yet_shows_an_empty_window(window: MainWindow, session: Session) -> None:
+    session._pipeline = None
+    window.tick()
+    assert dataclasses.asdict(window.presenter.transport(window.view))["can_pause"] is False
