@@ -14,10 +14,13 @@ import numpy as np
 WIDTH = 16
 LONGEST = 15
 """Characters without the sign: digits and point together stay below 2**53, where float64 ends being exact."""
+PIECE = 1 << 15
+"""Characters worked on at once: so few that no array in between is large enough to be asked of the system anew."""
 SPACE, NEWLINE, RETURN, MINUS, ZERO = b" \n\r-0"
 POINT = (ord(".") - ZERO) % 256
 """A point among digits, after the character of zero was taken off."""
 _PAIRS, _FIRST_FOUR, _LAST_FOUR = (np.uint64(n) for n in (0xFF000000FF, 100 + (1000000 << 32), 1 + (10000 << 32)))
+_ALL_BYTES = np.uint64(0x0101010101010101)
 _POWERS = 10.0 ** np.arange(WIDTH + 1)
 _LAST = np.tri(WIDTH + 1, WIDTH, -1, dtype=np.uint8)[:, ::-1].copy().view(f"V{WIDTH}").ravel()
 """Row n holds WIDTH flags, the last n of them 1."""
@@ -31,7 +34,7 @@ class Numbers:
         values: (N,) float64.
         ends_line: (N,) bool: the number is the last of its line.
         starts: (N,) offset of each number in ``text``.
-        text: The text with single spaces and line ends.
+        text: The text.
     """
 
     values: np.ndarray
@@ -50,28 +53,48 @@ def read_numbers(text: bytes) -> Numbers | None:
 
     None for any other text: it must be read line by line, to say what is wrong with it.
     """
-    raw = np.frombuffer(text + b" ", dtype=np.uint8)
-    if (raw[np.flatnonzero(raw == RETURN) + 1] != NEWLINE).any():
-        return None
-    text = b" " * WIDTH + text.replace(b"\r", b"").rstrip() + b"\n"
+    text = text.rstrip() + b"\n"
+    pieces, start = [], 0
+    while start < len(text):
+        end = text.find(b"\n", start + PIECE) + 1 or len(text)
+        piece = _read_piece(text[start:end], start)
+        if piece is None:
+            return None
+        pieces.append(piece)
+        start = end
+    values, ends_line, starts = (np.concatenate(arrays) for arrays in zip(*pieces))
+    return Numbers(values=values, ends_line=ends_line, starts=starts, text=text)
+
+
+def _read_piece(text: bytes, offset: int) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Values, line ends and starts (from ``offset``) of the numbers in a few whole lines."""
+    text = b" " * WIDTH + text
     characters = np.frombuffer(text, dtype=np.uint8)
-    ends = np.flatnonzero(characters[WIDTH:] <= SPACE) + WIDTH
+    ends = np.flatnonzero(characters[WIDTH:] <= SPACE) + WIDTH  # one separator after each number
     starts = np.empty_like(ends)
     starts[0], starts[1:] = WIDTH, ends[:-1] + 1
+    separators = characters[ends]
+    if (separators == RETURN).any():  # Windows line ends: the newline after each return ends no number
+        is_return = separators == RETURN
+        if is_return[-1] or (separators[1:][is_return[:-1]] != NEWLINE).any():
+            return None
+        is_kept = np.concatenate([[True], ~is_return[:-1]])
+        starts, ends, separators = starts[is_kept], ends[is_kept], separators[is_kept]
     lengths = ends - starts
     if lengths.min() < 1:
         return None
     is_negative = characters[starts] == MINUS
     lengths -= is_negative
+    # (N,) the last WIDTH characters before each number's end, copied as one item each.
     windows: np.ndarray = np.ndarray(len(text) - WIDTH + 1, dtype=f"V{WIDTH}", buffer=text, strides=(1,))
     values, is_irregular = _values(windows[ends - WIDTH], lengths)
-    np.negative(values, out=values, where=is_negative)
+    values *= 1.0 - 2.0 * is_negative
     try:
-        for index in np.flatnonzero(is_irregular):
+        for index in np.flatnonzero(is_irregular).tolist():
             values[index] = float(text[starts[index] : ends[index]])
     except ValueError:
         return None
-    return Numbers(values=values, ends_line=characters[ends] == NEWLINE, starts=starts, text=text)
+    return values, (separators == NEWLINE) | (separators == RETURN), starts + (offset - WIDTH)
 
 
 def _values(tails: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -91,7 +114,9 @@ def _values(tails: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndar
     place = 8 + (((flags.view(np.int64) >> 52) - 1023) >> 3)
     is_irregular = (lengths > LONGEST) | (lengths <= has_point)
     if np.count_nonzero(digits > 9) != np.count_nonzero(has_point):
-        is_irregular |= (digits > 9).sum(axis=1) != has_point
+        # The sum of eight flags, by a product whose last byte collects all of them.
+        others = ((digits > 9).view("<u8") * _ALL_BYTES) >> 56  # (N, 2)
+        is_irregular |= others[:, 0] + others[:, 1] != has_point
     digits *= ~is_point
     eights = _eight_digits(digits.view("<u8")).astype(np.float64)  # (N, 2)
     whole = eights[:, 0] * 1e8 + eights[:, 1]  # the point counts as a digit 0

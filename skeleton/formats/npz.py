@@ -146,7 +146,7 @@ def _facts(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, str]:
 
 def _check(path: Path, arrays: dict[str, np.ndarray], joint_count: int) -> None:
     """Every key there, of its kind and shape, and the rows of the frames in order."""
-    frames, bodies = (len(np.atleast_1d(arrays.get(key, np.empty(0)))) for key in ("times_s", "joints"))
+    frames, bodies = (len(np.atleast_1d(arrays.get(key, np.empty(0)))) for key in ("times_s", "tracking_id"))
     wanted: dict[str, tuple[tuple[int, ...], str]] = {
         "times_s": ((frames,), "f"),
         "index": ((frames,), "i"),

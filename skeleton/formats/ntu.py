@@ -39,15 +39,10 @@ DETAIL_NAMES = [(name, name in ("depth_px", "color_px", "orientation")) for name
 
 
 def sniff(head: bytes, path: Path) -> bool:
-    """Tells an NTU file: a line with one count, a line with one count, then a line with ten numbers."""
-    del path
-    lines = [line.split() for line in head.split(b"\n")[:400]]
-    if len(lines) < 2 or len(lines[0]) != 1 or not lines[0][0].isdigit():
-        return False
-    if lines[0][0] == b"0" and not any(lines[1:]):
-        return True  # a recording of no frames
-    filled = next((line for line in lines[1:] if line != [b"0"]), [])
-    return filled == [] or (len(filled) == 1 and filled[0].isdigit())
+    """Tells an NTU file: a count alone on the first line, and on the second; one of them is enough with its name."""
+    first, _, rest = head.partition(b"\n")
+    second = rest.partition(b"\n")[0]
+    return first.strip().isdigit() and (second.strip().isdigit() or path.suffix.lower() == ".skeleton" or not rest)
 
 
 def read(path: Path) -> Recording:
