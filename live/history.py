@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -26,6 +27,7 @@ LAG_S = 0.5
 MOST_FRAMES = 8192
 """Frames kept of one body: beyond any sensor; it bounds memory when a source's clock does not move."""
 FIRST_CAPACITY = 64
+_Frames: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]  # times (F,), joints (F, V, 3), seen (F, V)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +120,7 @@ class History:
                 for body in bodies
                 if body.is_in_view and body.warm_up >= 1.0
             ]
-        windows = tuple(self._window(key, frame.time_s, *arrays) for key, arrays in copies)
-        return Snapshot(bodies=bodies, windows=windows)
+        return Snapshot(bodies=bodies, windows=self._windows(frame.time_s, copies))
 
     @property
     def frames_kept(self) -> int:
@@ -148,11 +149,31 @@ class History:
         # Times such as 1000.0333 do not subtract exactly: a millionth is not worth another frame's wait.
         return Presence(key, last_seen_s, min(max(warm_up, 0.0) + 1e-6, 1.0), is_in_view)
 
-    def _window(self, key: int, end_s: float, times_s: np.ndarray, joints: np.ndarray, seen: np.ndarray) -> Window:
-        joints, seen = cut(
-            times_s, joints, seen, start_s=end_s - self._span_s, end_s=end_s, frame_count=self._frame_count
+    def _windows(self, end_s: float, tracks: list[tuple[int, _Frames]]) -> tuple[Window, ...]:
+        """Cuts all bodies at once: as the joints of one, on one time axis, where an absent body is unseen."""
+        if not tracks:
+            return ()
+        times_s = np.unique(np.concatenate([times for _, (times, _, _) in tracks]))
+        bodies, joint_count = len(tracks), len(self._joint_indices)
+        joints = np.zeros((len(times_s), bodies, joint_count, 3), dtype=np.float32)
+        seen = np.zeros((len(times_s), bodies, joint_count), dtype=bool)
+        for place, (_, (times, body_joints, body_seen)) in enumerate(tracks):
+            rows = np.searchsorted(times_s, times)
+            joints[rows, place], seen[rows, place] = body_joints, body_seen
+        even_joints, even_seen = cut(
+            times_s,
+            joints.reshape(len(times_s), bodies * joint_count, 3),
+            seen.reshape(len(times_s), bodies * joint_count),
+            start_s=end_s - self._span_s,
+            end_s=end_s,
+            frame_count=self._frame_count,
         )
-        return Window(body_ids=(key,), end_s=end_s, joints=joints[None], seen=seen[None])
+        even_joints = even_joints.reshape(self._frame_count, bodies, joint_count, 3)
+        even_seen = even_seen.reshape(self._frame_count, bodies, joint_count)
+        return tuple(
+            Window((key,), end_s, even_joints[None, :, place], even_seen[None, :, place])
+            for place, (key, _) in enumerate(tracks)
+        )
 
 
 class _Track:
@@ -184,7 +205,7 @@ class _Track:
             self._seen_before |= self._seen[self._start : start].any(axis=0)
             self._start = start
 
-    def until(self, end_s: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def until(self, end_s: float) -> _Frames:
         """Copies of times, joints and seen up to ``end_s``, as ``cut`` takes them.
 
         Whether a joint's gap is bridged depends on when it was last seen, however long ago. Of the frames that are

@@ -66,8 +66,17 @@ def test_live_windows_equal_the_cut_over_everything_seen_so_far(seed: int, rate_
     count = int(3 * rate_hz)
     # Frames are late, early and dropped, but no body is away for long.
     times = 5e4 + np.cumsum(generator.uniform(0.2, 1.8, size=count) / rate_hz)
+    # One of three is missing in every fifth frame.
     frames = [
-        BodyFrame(i, float(t), bodies=tuple(random_body(key, generator, unseen=unseen) for key in (7, 2**60)))
+        BodyFrame(
+            i,
+            float(t),
+            bodies=tuple(
+                random_body(key, generator, unseen=unseen)
+                for place, key in enumerate((7, 2**60, 12))
+                if place == 0 or i % 5 != place
+            ),
+        )
         for i, t in enumerate(times)
     ]
     assert_windows_equal_the_cut(frames, at_least=count // 4)

@@ -1,0 +1,177 @@
+"""Times from a body frame to the decision about everybody in it: ``python -m benchmarks.decision_latency``.
+
+Measured with the pretrained model on the demo's performers, for one body and for six, with one inference thread:
+
+    engine      the frame is added to the history, windows are cut, recognized in one run, and decided
+    pipeline    the same through the running threads at 30 frames a second: frame received to decision made
+    eager       what a user would write with the training code at hand: the last T frames of each body in a deque,
+                stacked and run through the same network in PyTorch, one body after the other; no decision
+
+Then the parts of the engine's time, and the engine's processor time, which other programs on the machine disturb
+less than the wall clock. The ratio is eager to engine, both from this run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+
+from benchmarks import machine
+from live.engine import Engine
+from live.history import History
+from live.pipeline import Pipeline
+from live.recognizer import Recognizer
+from live.sources.performer import PerformerSource
+from models.card import ModelCard
+from models.network import NetworkConfig
+from models.table import build
+from skeleton.frames import BodyFrame
+from skeleton.layout import KINECT_V2
+
+MODEL = Path(__file__).parent.parent / "models" / "pretrained" / "exercises.onnx"
+WARM_UP = 30
+"""Timings left out at the start: caches and allocators fill."""
+
+
+def performed(people: int, count: int) -> list[BodyFrame]:
+    """The first ``count`` demo frames in which everybody is in view."""
+    with PerformerSource(people, seed=1, speed=math.inf, comings_and_goings=False) as source:
+        frames: list[BodyFrame] = []
+        while len(frames) < count:
+            frame = source.read(timeout_s=1.0)
+            if frame is not None and len(frame.bodies) == people:
+                frames.append(frame)
+    # Frames in between may be missing: give the rest even times, so that nobody seems to have been away.
+    return [dataclasses.replace(frame, index=i, time_s=i / 30) for i, frame in enumerate(frames)]
+
+
+def timed(
+    step: Callable[[BodyFrame], object],
+    frames: Sequence[BodyFrame],
+    clock: Callable[[], float] = time.perf_counter,
+) -> np.ndarray:
+    """Milliseconds of each step, without the warm-up."""
+    taken = []
+    for frame in frames:
+        start = clock()
+        step(frame)
+        taken.append(clock() - start)
+    return np.array(taken)[WARM_UP:] * 1e3
+
+
+def through_engine(
+    recognizer: Recognizer, frames: Sequence[BodyFrame], clock: Callable[[], float] = time.perf_counter
+) -> np.ndarray:
+    """Times ``observe`` and ``decide``, once everybody is warmed up."""
+    engine = Engine(recognizer, KINECT_V2)
+
+    def step(frame: BodyFrame) -> None:
+        observation = engine.observe(frame)
+        assert observation is not None
+        engine.decide(observation)
+
+    return timed(step, frames, clock)[math.ceil(recognizer.card.span_s * 30) :]
+
+
+def parts(recognizer: Recognizer, frames: Sequence[BodyFrame]) -> dict[str, float]:
+    """Median milliseconds of the engine's parts."""
+    card = recognizer.card
+    history = History(KINECT_V2.select(card.joints), span_s=card.span_s, frame_count=card.frames)
+    taken: dict[str, list[float]] = {"append": [], "cut windows": [], "recognize": []}
+    for frame in frames:
+        marks = [time.perf_counter()]
+        generation = history.append(frame)
+        marks.append(time.perf_counter())
+        snapshot = history.snapshot(frame, generation or 0)
+        marks.append(time.perf_counter())
+        assert snapshot is not None
+        if len(snapshot.windows) < len(frame.bodies):
+            continue
+        recognizer.recognize(snapshot.windows)
+        marks.append(time.perf_counter())
+        for name, step in zip(taken, np.diff(marks)):
+            taken[name].append(step * 1e3)
+    return {name: float(np.median(values)) for name, values in taken.items()}
+
+
+def through_eager(card: ModelCard, frames: Sequence[BodyFrame]) -> np.ndarray:
+    """Times the network in PyTorch, one body at a time."""
+    known = {field.name for field in dataclasses.fields(NetworkConfig)}
+    config = NetworkConfig(
+        **{key: value for key, value in card.recipe.items() if key in known}
+        | {"joints": card.joints, "persons": card.persons, "classes": len(card.labels), "frames": card.frames}
+    )
+    network = build(card.network, config).eval()
+    indices = KINECT_V2.select(card.joints)
+    buffers: dict[int, deque[np.ndarray]] = {}
+
+    def step(frame: BodyFrame) -> None:
+        for body in frame.bodies:
+            buffer = buffers.setdefault(body.tracking_id, deque(maxlen=card.frames))
+            buffer.append(body.joints[indices])
+            if len(buffer) == card.frames:
+                joints = torch.from_numpy(np.stack(buffer)[None, None])
+                with torch.no_grad():
+                    network(joints, torch.ones(joints.shape[:-1])).logits.softmax(dim=1).numpy()
+
+    return timed(step, frames)
+
+
+def through_pipeline(model: Path, people: int, seconds: float) -> tuple[float, float, int]:
+    """Median and 99th percentile of the running pipeline's latency, and frames it left out.
+
+    Each is the worst of the two-second spans that the pipeline reports.
+    """
+    source = PerformerSource(people, seed=1, comings_and_goings=False)
+    medians, tails = [0.0], [0.0]
+    with Pipeline(source, partial(Recognizer, model, provider="cpu")) as pipeline:
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            time.sleep(1 / 30)  # a window's timer
+            view = pipeline.poll()
+            everybody = len(view.people) == people and all(person.probabilities is not None for person in view.people)
+            if everybody and view.statistics.latency_ms is not None and view.statistics.latency_p99_ms is not None:
+                medians.append(view.statistics.latency_ms)
+                tails.append(view.statistics.latency_p99_ms)
+    return max(medians), max(tails), view.statistics.frames_unrecognized
+
+
+def main() -> None:
+    """Prints the table."""
+    flags = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    flags.add_argument("--model", type=Path, default=MODEL)
+    flags.add_argument("--frames", type=int, default=600)
+    flags.add_argument("--seconds", type=float, default=20.0, help="how long each pipeline runs, seconds")
+    options = flags.parse_args()
+    torch.set_num_threads(1)
+    recognizer = Recognizer(options.model, provider="cpu")
+    print(f"{machine.describe()}, onnxruntime {onnxruntime.__version__}, torch {torch.__version__}")
+    print(f"{recognizer.file}: {recognizer.card.network}, T {recognizer.card.frames}, 1 thread, milliseconds")
+    for people in (1, 6):
+        frames = performed(people, options.frames)
+        engine, eager = through_engine(recognizer, frames), through_eager(recognizer.card, frames)
+        print(f"{people} {'body' if people == 1 else 'bodies'}")
+        processor = through_engine(recognizer, frames, time.thread_time)
+        for name, taken in (("engine", engine), ("engine, processor", processor), ("eager", eager)):
+            print(f"  {name:17} p50 {np.percentile(taken, 50):6.2f}   p99 {np.percentile(taken, 99):6.2f}")
+        median, tail, missed = through_pipeline(options.model, people, options.seconds)
+        print(f"  {'pipeline':17} p50 {median:6.2f}   p99 {tail:6.2f}   (worst 2 s; {missed} frames left out)")
+        print(f"  ratio             eager / engine, p50: {np.median(eager) / np.median(engine):.1f}")
+        print(
+            "  parts             "
+            + ", ".join(f"{name} {value:.2f}" for name, value in parts(recognizer, frames).items())
+        )
+
+
+if __name__ == "__main__":
+    main()
