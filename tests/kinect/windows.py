@@ -112,11 +112,6 @@ class Kernel:
                 return WAIT_TIMEOUT
             self._changed.wait(left_s)
 
-    @property
-    def open_handles(self) -> int:
-        """Handles created and not closed."""
-        return len(self._is_set)
-
     def library(self) -> Dll:
         return Dll(
             {

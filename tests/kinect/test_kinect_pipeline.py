@@ -1,0 +1,66 @@
+"""The scripted sensor under the whole pipeline: plugged in, unplugged, plugged in again, taken away."""
+
+from __future__ import annotations
+
+import gc
+import time
+
+import numpy as np
+import pytest
+
+from live.pipeline import Pipeline
+from live.sources.base import SourceStatus
+from live.sources.kinect_v2 import KinectV2Source
+from live.view import PipelineView
+from tests.kinect.sensor import Kinect, eventually
+from tests.kinect.windows import Windows
+from tests.recordings import FIRST_ID, walking_body
+
+WAIT_S = 10.0
+
+
+def wait_for(pipeline: Pipeline, condition: object) -> PipelineView:
+    """Polls until a view fulfills a condition."""
+    give_up_s = time.monotonic() + WAIT_S
+    while time.monotonic() < give_up_s:
+        view = pipeline.poll()
+        if condition(view):  # type: ignore[operator]
+            return view
+        time.sleep(0.005)
+    pytest.fail(f"no such view; the last one: {view.status}, {view.banners}, frame {view.frame}")
+
+
+def shows(time_s: float) -> object:
+    return lambda view: view.frame is not None and view.frame.time_s == pytest.approx(time_s)
+
+
+def test_a_sensor_that_is_unplugged_comes_back_by_itself(kinect: Kinect) -> None:
+    source = KinectV2Source(available_s=0.05)
+    with Pipeline(source, None, first_delay_s=0.02) as pipeline:
+        assert eventually(lambda: "body" in kinect.events, within_s=WAIT_S)
+        kinect.send_picture(np.full((1080, 1920, 4), (3, 2, 1, 255), dtype=np.uint8))
+        kinect.send(walking_body(0.0), walking_body(0.0, 1), time_s=10.0)
+        view = wait_for(pipeline, shows(10.0))
+        assert view.source is not None and view.source.name == "Kinect v2 012345670147"
+        assert sorted(body.tracking_id for body in view.frame.bodies) == [FIRST_ID, FIRST_ID + 1]
+        assert view.image is not None and view.image[500, 900].tolist() == [1, 2, 3]
+
+        kinect.is_available = False
+        view = wait_for(pipeline, lambda view: view.status is SourceStatus.LOST)
+        assert any("unplugged or lost power" in banner.text for banner in view.banners)
+
+        before = kinect.opened
+        kinect.is_available = True
+        assert eventually(lambda: kinect.opened > before and kinect.mapped_points >= 600, within_s=WAIT_S)
+        kinect.send(walking_body(0.0, 2), time_s=0.5)
+        view = wait_for(pipeline, shows(0.5))
+        assert view.status is SourceStatus.STREAMING and not view.banners
+    assert kinect.opened == kinect.closed
+    gc.collect()
+    assert not kinect.com.alive and kinect.windows.kernel.waiting == 0
+
+
+def test_a_missing_runtime_is_shown_as_its_sentence(windows: Windows) -> None:
+    with Pipeline(KinectV2Source(), None) as pipeline:
+        view = wait_for(pipeline, lambda view: view.status is SourceStatus.FAILED)
+    assert [banner.text for banner in view.banners if "Kinect20.dll was not found" in banner.text]
