@@ -18,16 +18,17 @@ def run(command: Callable[[], int | None], *, is_verbose: bool) -> int:
     """
     try:
         return command() or 0
-    except AppError as error:
-        sentence = str(error)
-    except OSError as error:  # a disk that is full, a folder that is not there, a file that may not be read
+    except (AppError, OSError, MemoryError, KeyboardInterrupt) as error:
+        if is_verbose:
+            traceback.print_exc()
+        print(f"error: {_sentence(error)}", file=sys.stderr)
+        return 1
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, OSError):  # a disk that is full, a folder that is not there, a file that may not be read
         where = f"{error.filename}: " if error.filename else ""
-        sentence = f"{where}{error.strerror or error}."
-    except MemoryError:
-        sentence = "The computer's memory is not enough for this input."
-    except KeyboardInterrupt:
-        sentence = "Interrupted."
-    if is_verbose:
-        traceback.print_exc()
-    print(f"error: {sentence}", file=sys.stderr)
-    return 1
+        return f"{where}{error.strerror or error}."
+    if isinstance(error, MemoryError):
+        return "The computer's memory is not enough for this input."
+    return "Interrupted." if isinstance(error, KeyboardInterrupt) else str(error)
