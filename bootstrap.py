@@ -21,8 +21,8 @@ from app import preflight
 HERE = Path(__file__).resolve().parent
 OLDEST, NEWEST = (3, 10), (3, 13)
 REQUIREMENTS = {"run": "requirements-app.txt", "test": "requirements-dev.txt"}
-TEST_PACKAGES = ("xvfb", "xdotool")
-"""Debian packages that the tests use on a machine without a screen."""
+TEST_PACKAGES = {"Xvfb": "xvfb", "xdotool": "xdotool"}
+"""Programs that the window's tests use, and the Debian package of each."""
 
 
 def main(arguments: list[str]) -> int:
@@ -81,19 +81,28 @@ def install_system_libraries(task: str) -> None:
     """Installs what Qt wants from Debian's packages, or prints the command; the app checks again by itself."""
     if not sys.platform.startswith("linux") or shutil.which("apt-get") is None:
         return
-    packages = preflight.missing_packages()
-    if task == "test":
-        packages += [name for name in TEST_PACKAGES if shutil.which(name.replace("xvfb", "Xvfb")) is None]
+    packages = missing_packages(task)
     if not packages:
         return
-    command = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
     if os.geteuid() != 0:
-        print(f"Qt needs system libraries that are missing here: sudo {' '.join(command)}", file=sys.stderr)
+        print(f"System libraries are missing here: {preflight.install_command(packages)}", file=sys.stderr)
         return
     print(f"Installing system libraries: {' '.join(packages)}", file=sys.stderr)
-    quiet = {"stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
-    subprocess.run(["apt-get", "update"], check=False, **quiet)
-    subprocess.run(command, check=False, **quiet)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    install = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
+    for command in (["apt-get", "update"], install):
+        subprocess.run(command, check=False, stdout=subprocess.DEVNULL, env=environment)
+
+
+def missing_packages(task: str) -> list[str]:
+    """Returns the Debian packages that ``task`` needs and this machine lacks."""
+    display = preflight.find_display()
+    packages = preflight.missing_libraries("xcb" if task == "test" else display.platform or "offscreen")
+    if not any(Path("/usr/share/fonts").rglob("*.[ot]tf")):
+        packages.append(preflight.FONT_PACKAGE)
+    if task == "test":
+        packages += [package for program, package in TEST_PACKAGES.items() if shutil.which(program) is None]
+    return packages
 
 
 if __name__ == "__main__":
