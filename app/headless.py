@@ -89,6 +89,8 @@ def render(
                 _render_all(source, video, result, duration_s=duration_s, speed=speed, progress=progress)
             except KeyboardInterrupt:
                 result.is_interrupted = True
+            video.repeat(1)  # the last frame lasts as long as one
+            result.frames = video.count
         if not result.frames:
             raise RecordingError("There must be a frame to render, but the source gave none.")
         _check_video(temporary, result.frames, output)
@@ -128,8 +130,6 @@ def _render_all(
         if progress is not None and result.source_s - reported_s >= PROGRESS_EVERY_S:
             reported_s = result.source_s
             progress(_progress(result, view, duration_s))
-    video.repeat(1)
-    result.frames = video.count
 
 
 def _step(last_s: float | None, now_s: float) -> float:

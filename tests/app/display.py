@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from app.preflight import find_display
 
 
-
 def has_virtual_display() -> bool:
     """Whether Xvfb is installed."""
     return shutil.which("Xvfb") is not None

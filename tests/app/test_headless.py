@@ -1,0 +1,265 @@
+"""The video and the table: from real files through the recognizer to pixels and lines."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import math
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PyQt5.QtWidgets import QApplication
+
+from app import headless
+from app.headless import RATE_HZ, SIZE, render
+from app.main import main
+from app.presenter import Presenter
+from calibration.color_map import ColorMap
+from live.offline import run
+from live.recognizer import Recognizer
+from live.sources.replay import ReplaySource
+from live.view import PipelineView
+from skeleton.errors import RecordingError
+from skeleton.formats.table import write_recording
+from skeleton.frames import read_only
+from tests.app.fakes import event, person, view
+from tests.live import tiny_model
+from tests.recordings import walking_recording
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+NO_DISPLAY = {
+    key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+}
+
+
+@pytest.fixture(autouse=True)
+def qt(application: QApplication) -> None:
+    """Painting wants a QApplication."""
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A model that finds "right hand up"."""
+    return tiny_model.write(tmp_path / "tiny.onnx")
+
+
+def pictures(path: Path) -> list[np.ndarray]:
+    capture = cv2.VideoCapture(str(path))
+    result = []
+    while (answer := capture.read())[0]:
+        result.append(answer[1])
+    capture.release()
+    return result
+
+
+def views(*times_s: float, **changes: object) -> list[PipelineView]:
+    return [view(person(1), time_s=time_s, **changes) for time_s in times_s]
+
+
+def run_app(*arguments: object, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, REPOSITORY / "run_app.py", *map(str, arguments)],
+        cwd=folder,
+        env={**NO_DISPLAY, **environment, "XDG_STATE_HOME": str(folder / "state"), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_video_has_a_picture_for_every_thirtieth_of_a_second(tmp_path: Path) -> None:
+    result = render(views(*np.arange(0, 2.01, 1 / 15)), tmp_path / "a.mp4")
+    found = pictures(tmp_path / "a.mp4")
+    assert len(found) == result.frames == 2 * RATE_HZ + 1
+    assert found[0].shape == (SIZE[1], SIZE[0], 3)
+    assert found[30].max() > 200  # somebody is on it
+
+
+def test_a_faster_video_is_shorter(tmp_path: Path) -> None:
+    assert render(views(*np.arange(0, 2.01, 1 / 30)), tmp_path / "a.mp4", speed=4.0).frames == 16
+
+
+def test_only_the_duration_asked_for_is_rendered(tmp_path: Path) -> None:
+    asked: list[float] = []
+
+    def endless() -> Iterator[PipelineView]:
+        for index in range(10**9):
+            asked.append(index / 30)
+            yield view(person(1), time_s=index / 30)
+
+    result = render(endless(), tmp_path / "a.mp4", duration_s=1.5)
+    assert result.frames == 46 and max(asked) < 1.6
+
+
+def test_a_gap_of_hours_is_shortened(tmp_path: Path) -> None:
+    result = render(views(0.0, 0.1, 7200.0, 7200.1), tmp_path / "a.mp4")
+    assert result.video_s == pytest.approx(headless.LONGEST_STILL_S + 0.2, abs=0.1)
+
+
+def test_a_recording_that_starts_again_goes_on(tmp_path: Path) -> None:
+    assert render(views(5.0, 5.5, 0.0, 0.5), tmp_path / "a.mp4").video_s == pytest.approx(1.03, abs=0.05)
+
+
+def test_events_go_into_the_table_and_end_at_the_end(tmp_path: Path) -> None:
+    shown = views(0.0, 0.5, 1.0)
+    shown[1] = view(person(1), time_s=0.5, events=(event(start_s=0.25), event(2, start_s=0.1, end_s=0.4, best=1)))
+    render(shown, tmp_path / "a.mp4", events=tmp_path / "e.csv")
+    assert list(csv.reader((tmp_path / "e.csv").read_text().splitlines())) == [
+        ["start_s", "end_s", "body", "label", "confidence"],
+        ["0.100", "0.400", "102", "hurdle_step", "0.900"],
+        ["0.250", "1.000", "101", "deep_squat", "0.900"],
+    ]
+
+
+def test_ctrl_c_keeps_what_was_rendered(tmp_path: Path) -> None:
+    def interrupted() -> Iterator[PipelineView]:
+        yield from views(*np.arange(0, 1.0, 1 / 30))
+        raise KeyboardInterrupt
+
+    result = render(interrupted(), tmp_path / "a.mp4", events=tmp_path / "e.csv")
+    assert result.is_interrupted and len(pictures(tmp_path / "a.mp4")) == result.frames >= 30
+    assert (tmp_path / "e.csv").is_file()
+
+
+def test_a_failure_leaves_the_old_video_and_no_temporary_file(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"the old one")
+
+    def failing() -> Iterator[PipelineView]:
+        yield from views(0.0, 0.5)
+        raise RecordingError("The recording is damaged.")
+
+    with pytest.raises(RecordingError):
+        render(failing(), tmp_path / "a.mp4")
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("a.mp4", b"the old one")]
+
+
+def test_a_source_without_a_frame_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match="gave none"):
+        render([], tmp_path / "a.mp4")
+
+
+def test_a_full_disk_ends_before_it_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(headless.shutil, "disk_usage", lambda _: full)
+    with pytest.raises(OSError) as failed:
+        render(views(0.0, 1.0), tmp_path / "a.mp4")
+    assert failed.value.errno == errno.ENOSPC
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_joints_of_an_ntu_recording_lie_on_its_video(tmp_path: Path, model: Path) -> None:
+    color_map = ColorMap.default().shifted(3.1, -8.4)  # a sensor of its own
+    recording = walking_recording(frames=12, bodies=2, has_details=True)
+    for frame in recording.frames:
+        for body in frame.bodies:
+            assert body.details is not None
+            color_px = read_only(color_map.project(body.joints), np.float32, (25, 2), name="color_px")
+            object.__setattr__(body.details, "color_px", color_px)
+    path, video = tmp_path / "S001C001P001R001A001.skeleton", tmp_path / "S001C001P001R001A001_rgb.avi"
+    write_recording(recording, path)
+    writer = cv2.VideoWriter(str(video), cv2.VideoWriter_fourcc(*"MJPG"), 30.0, (1920, 1080))
+    for _ in range(12):
+        writer.write(np.full((1080, 1920, 3), 90, np.uint8))
+    writer.release()
+    presenter = Presenter()
+    source = ReplaySource(path, speed=math.inf, video=video)
+    for shown in run(source, Recognizer(model, provider="cpu")):
+        presenter.take(shown)
+        scene = presenter.scene(shown)
+        assert scene.image is not None and scene.size == (1920, 1080) and shown.frame is not None
+        pixels = {body.tracking_id: body.details.color_px for body in shown.frame.bodies if body.details}
+        for figure in scene.figures:
+            seen = figure.state > 0
+            assert np.abs(figure.points - pixels[figure.body_id])[seen].max() < 0.5
+
+
+def test_a_recording_becomes_a_video_and_a_table(tmp_path: Path, model: Path) -> None:
+    recording = tmp_path / "walk.csv"
+    write_recording(walking_recording(frames=45), recording)
+    done = run_app("--headless", "--recording", recording, "--model", model, "--provider", "cpu", folder=tmp_path)
+    assert (done.returncode, done.stderr.splitlines()[-1][:8]) == (0, "rendered"), done.stderr
+    assert len(pictures(tmp_path / "walk-labeled.mp4")) == 45
+    assert (tmp_path / "walk-labeled-events.csv").read_text().startswith("start_s,end_s,body,label,confidence\n")
+
+
+def test_the_same_recording_gives_the_same_bytes(tmp_path: Path, model: Path, application: QApplication) -> None:
+    recording = tmp_path / "walk.csv"
+    write_recording(walking_recording(frames=20, bodies=2), recording)
+    for name in ("a.mp4", "b.mp4"):
+        source = ReplaySource(recording, speed=math.inf)
+        render(run(source, Recognizer(model, provider="cpu")), tmp_path / name)
+    first, second = (np.stack(pictures(tmp_path / name)) for name in ("a.mp4", "b.mp4"))
+    assert (first == second).all()
+
+
+def test_a_real_recording_is_recognized_and_rendered(real_data: Path, tmp_path: Path, model: Path) -> None:
+    recording = real_data / "labanotation" / "Ges01_wavehand.csv"
+    result = render(
+        run(ReplaySource(recording, speed=math.inf), Recognizer(model, provider="cpu")),
+        tmp_path / "a.mp4",
+        events=tmp_path / "e.csv",
+    )
+    assert result.video_s == pytest.approx(5.2, abs=0.1)
+    assert [one.label for one in result.events] == ["right hand up"]
+
+
+def test_without_a_display_the_demo_is_rendered_and_that_is_said(tmp_path: Path, model: Path) -> None:
+    done = run_app("--model", model, "--provider", "cpu", "--duration", "1.5", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "No display" in done.stderr
+    assert len(pictures(tmp_path / "demo.mp4")) == pytest.approx(45, abs=2)
+
+
+def test_the_app_never_imports_torch(tmp_path: Path, model: Path) -> None:
+    code = (
+        "import sys; from app.main import main\n"
+        f"code = main(['--headless', '--duration', '1', '--provider', 'cpu', '--model', {str(model)!r}])\n"
+        "print(code, sorted(name for name in ('torch', 'onnx', 'training') if name in sys.modules))"
+    )
+    environment = {**NO_DISPLAY, "PYTHONPATH": str(REPOSITORY), "XDG_STATE_HOME": str(tmp_path / "state")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "0 []"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--headless", "--recording", "damaged.skeleton"], "damaged.skeleton"),
+        (["--headless", "--model", "damaged.onnx"], "damaged.onnx"),
+        (["--headless", "--recording", "none.csv"], "none.csv"),
+    ],
+)
+def test_what_cannot_be_opened_is_one_sentence(arguments: list[str], words: str, tmp_path: Path) -> None:
+    for name in ("damaged.skeleton", "damaged.onnx"):
+        (tmp_path / name).write_bytes(b"12\n\x00\xff not a file of its kind")
+    done = run_app(*arguments, folder=tmp_path)
+    assert done.returncode == 1
+    [sentence] = done.stderr.splitlines()
+    assert sentence.startswith("error: ") and words in sentence
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path, model: Path) -> None:
+    if os.geteuid() == 0 and not Path("/proc/1").is_dir():
+        pytest.skip("needs a folder that nobody can write to")
+    out = "/proc/a.mp4" if Path("/proc/1").is_dir() else str(tmp_path)
+    done = run_app("--headless", "--model", model, "--output", out, "--duration", "1", folder=tmp_path)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("error: ")
+
+
+def test_flags_are_checked_before_anything_is_imported(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert main(["--source", "replay"]) == 1
+    assert capsys.readouterr().err == "error: --source replay needs --recording FILE.\n"

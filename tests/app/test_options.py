@@ -1,0 +1,105 @@
+"""The flags, and which of them go together."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from app import options
+from app.options import Options, check, parse, source_kind
+from skeleton.errors import ConfigError
+
+
+def test_without_flags_everything_has_its_default() -> None:
+    assert parse([]) == Options()
+
+
+def test_every_flag_is_read() -> None:
+    line = (
+        "--source replay --recording r.csv --video v.avi --model m.onnx --provider cpu --headless --output o.mp4 "
+        "--events e.csv --duration 2.5 --speed max --people 4 --loop --verbose"
+    )
+    assert parse(line.split()) == Options(
+        source="replay",
+        recording=Path("r.csv"),
+        video=Path("v.avi"),
+        model=Path("m.onnx"),
+        provider="cpu",
+        is_headless=True,
+        output=Path("o.mp4"),
+        events=Path("e.csv"),
+        duration_s=2.5,
+        speed=math.inf,
+        people=4,
+        is_looping=True,
+        is_verbose=True,
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--source camera",
+        "--provider tpu",
+        "--duration 0",
+        "--duration -3",
+        "--duration soon",
+        "--duration inf",
+        "--speed 0",
+        "--speed nan",
+        "--people 0",
+        "--people 7",
+        "--people two",
+        "--unknown",
+    ],
+)
+def test_a_flag_that_is_no_flag_ends_with_code_2(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(line.split())
+    assert ended.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("--source replay", "needs --recording"),
+        ("--source demo --recording HERE", "does not go with --source demo"),
+        ("--source kinect --recording HERE", "does not go with --source kinect"),
+        ("--video HERE", "needs the --recording"),
+        ("--recording HERE --people 2", "--people is for the demo"),
+        ("--headless --source kinect", "not the live sensor"),
+        ("--output a.mp4", "--output needs --headless"),
+        ("--events a.csv", "--events needs --headless"),
+        ("--headless --loop", "needs --duration"),
+        ("--headless --output a.avi", "must end in .mp4"),
+        ("--recording nowhere.csv", "there is none at 'nowhere.csv'"),
+        ("--model nowhere.onnx", "there is none at 'nowhere.onnx'"),
+        ("--headless --output no/such/a.mp4", "'no/such' does not"),
+    ],
+)
+def test_flags_that_cannot_work_are_a_sentence(line: str, words: str, tmp_path: Path) -> None:
+    here = tmp_path / "there.csv"
+    here.touch()
+    with pytest.raises(ConfigError) as refused:
+        check(parse(line.replace("HERE", str(here)).split()))
+    assert words in str(refused.value)
+    assert str(refused.value).count(".") >= 1
+
+
+@pytest.mark.parametrize(
+    ("line", "platform", "kind"),
+    [
+        ("", "linux", "demo"),
+        ("", "win32", "kinect"),
+        ("--recording r.csv", "win32", "replay"),
+        ("--recording r.csv", "linux", "replay"),
+        ("--headless", "win32", "demo"),
+        ("--source kinect", "linux", "kinect"),
+    ],
+)
+def test_auto_takes_what_there_is(line: str, platform: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(options.sys, "platform", platform)
+    assert source_kind(parse(line.split())) == kind
