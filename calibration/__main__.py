@@ -96,8 +96,8 @@ def _described(calibration: Calibration) -> str:
         ground = calibration.floor
         how = "seen by the sensor" if ground.is_measured else "estimated from feet"
         lines.append(
-            f"floor       sensor {ground.height_m:.2f} m above it, looking down {ground.tilt_deg:.1f}°, "
-            f"leaning {ground.roll_deg:.1f}° ({how})"
+            f"floor       sensor {ground.height_m:.2f} m above it, looking down {round(ground.tilt_deg, 1) + 0:.1f}°, "
+            f"leaning {round(ground.roll_deg, 1) + 0:.1f}° ({how})"
         )
     return "\n".join(lines)
 
