@@ -44,14 +44,15 @@ class _Columns:
     coordinates: np.ndarray  # (V, 3)
     states: np.ndarray | None  # (V,)
     tracking_id: int | None
-    unit: str | None
 
 
 def sniff(head: bytes, path: Path) -> bool:
     """Tells a CSV recording: a first line of numbers with a joint's commas, or a header that names a time."""
     del path
-    cells = head.split(b"\n", 1)[0].decode("latin-1").removeprefix("\xef\xbb\xbf").rstrip(", \r").split(",")
-    return len(cells) >= 4 and (_is_number(cells[0]) or _TIME_COLUMN.fullmatch(cells[0].strip()) is not None)
+    cells = head.split(b"\n", 1)[0].decode("latin-1").rstrip(", \r").split(",")
+    if _TIME_COLUMN.fullmatch(cells[0].strip()):
+        return len(cells) > 1
+    return len(cells) >= 4 and _is_number(cells[0])
 
 
 def read(path: Path) -> Recording:
@@ -63,6 +64,7 @@ def read(path: Path) -> Recording:
     """
     lines = read_lines(path)
     has_header = bool(lines[0].strip()) and not _is_number(lines[0].split(",")[0])
+    header_unit = _header_unit(path, lines[0]) if has_header else None
     columns = _header_columns(path, lines[0]) if has_header else None
     times: list[float] = []
     bodies: list[list[Body]] = []
@@ -81,7 +83,7 @@ def read(path: Path) -> Recording:
         if len(bodies[-1]) > MOST_BODIES:
             raise _wrong(path, number, f"a frame has at most {MOST_BODIES} bodies, found more")
     layout = columns.layout if columns else KINECT_V2
-    unit = (columns.unit if columns else None) or _unit(np.array(times))
+    unit = header_unit or _unit(np.array(times))
     times_s = np.array(times, dtype=np.float64) / UNITS[unit]
     frames = [BodyFrame(index=k, time_s=float(t), bodies=tuple(b)) for k, (t, b) in enumerate(zip(times_s, bodies))]
     return Recording(
@@ -139,16 +141,21 @@ def _plain_columns(path: Path, line: str, number: int) -> _Columns:
         coordinates=first[:, None] + np.arange(3),
         states=first + 3 if width == 4 else None,
         tracking_id=None,
-        unit=None,
     )
+
+
+def _header_unit(path: Path, header: str) -> str | None:
+    """The unit that the time's column names, or None."""
+    name = header.split(",")[0].strip().strip('"')
+    time = _TIME_COLUMN.fullmatch(name)
+    if time is None:
+        raise _wrong(path, 1, f"the first column must be a time, found '{name[:30]}'")
+    return (time["unit"] or "").lower() or None
 
 
 def _header_columns(path: Path, header: str) -> _Columns | None:
     """The columns that a header names; None when it names no joints."""
     cells = [cell.strip().strip('"') for cell in header.rstrip(", \r").split(",")]
-    time = _TIME_COLUMN.fullmatch(cells[0])
-    if time is None:
-        raise _wrong(path, 0 + 1, f"the first column must be a time, found '{cells[0][:30]}'")
     found: dict[str, dict[str, int]] = {}
     for column, cell in enumerate(cells):
         match = _JOINT_COLUMN.fullmatch(cell)
@@ -170,7 +177,6 @@ def _header_columns(path: Path, header: str) -> _Columns | None:
         coordinates=np.array([[each[axis] for axis in "xyz"] for each in axes]),
         states=np.array([each["state"] for each in axes]) if all(has_state) else None,
         tracking_id=names.index("tracking_id") if "tracking_id" in names else None,
-        unit=(time["unit"] or "").lower() or None,
     )
 
 

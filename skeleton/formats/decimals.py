@@ -76,7 +76,8 @@ def _read_piece(text: bytes, offset: int) -> tuple[np.ndarray, np.ndarray, np.nd
     separators = characters[ends]
     if (separators == RETURN).any():  # Windows line ends: the newline after each return ends no number
         is_return = separators == RETURN
-        if is_return[-1] or (separators[1:][is_return[:-1]] != NEWLINE).any():
+        after = ends[is_return] + 1
+        if is_return[-1] or (characters[after] != NEWLINE).any():
             return None
         is_kept = np.concatenate([[True], ~is_return[:-1]])
         starts, ends, separators = starts[is_kept], ends[is_kept], separators[is_kept]

@@ -36,7 +36,7 @@ def open_recording(path: Path | str) -> Recording:
     """
     path = Path(path)
     with opened(path) as file:
-        head = file.read(HEAD_BYTES)
+        head = file.read(HEAD_BYTES).removeprefix(b"\xef\xbb\xbf")  # the byte order mark that Excel writes
     if not head.strip():
         raise RecordingError(f"A recording must hold frames, but {path} is empty.")
     for row in FORMATS.values():

@@ -1,0 +1,114 @@
+"""Settings from defaults, file and flags; and how every command line ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from skeleton import config
+from skeleton.command_line import run
+from skeleton.config import setting
+from skeleton.errors import ConfigError, RecordingError
+
+
+@dataclass(frozen=True)
+class Sample:
+    count: int = setting(3, "How many.")
+    rate: float = setting(0.5, "How often, per second.")
+    mode: str = setting("fast", "How.", choices=("fast", "slow"))
+    is_on: bool = setting(True, "Whether at all.")
+    sizes: tuple[int, ...] = setting((1, 2), "How large.")
+
+    def __post_init__(self) -> None:
+        if self.count < 0:
+            raise ValueError("count must not be negative")
+
+
+def test_flags_win_over_the_file_and_the_file_over_the_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text("count = 5\nrate = 2\nsizes = [4, 5, 6]\n")
+    found = config.load(Sample, file=file, assignments=["count=7", "mode=slow", "is_on = false"])
+    assert found == Sample(count=7, rate=2.0, mode="slow", is_on=False, sizes=(4, 5, 6))
+    assert isinstance(found.rate, float)
+    assert config.load(Sample) == Sample()
+
+
+def test_settings_survive_their_file(tmp_path: Path) -> None:
+    settings = Sample(count=9, rate=1e-7, mode="slow", is_on=False, sizes=())
+    config.save(settings, tmp_path / "a.toml")
+    assert config.load(Sample, file=tmp_path / "a.toml") == settings
+
+
+@pytest.mark.parametrize(
+    ("assignment", "sentence"),
+    [
+        ("count", "key=value, found 'count'"),
+        ("size=1", "there is no setting 'size'. Known: count, rate, mode, is_on, sizes."),
+        ("count=1.5", "'count' must be int, found 1.5"),
+        ("count=true", "'count' must be int, found True"),
+        ("rate=often", "'rate' must be float, found 'often'"),
+        ("mode=loud", "'mode' must be one of fast, slow, found 'loud'"),
+        ("sizes=[1, 'a']", "'sizes' must be"),
+        ("count=-1", "count must not be negative"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(assignment: str, sentence: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.load(Sample, assignments=[assignment])
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(b"count = ", "is not valid TOML"), (b"\xff\xfe", "is not valid TOML"), (b"#" * (1 << 21), "larger than 1 MiB")],
+)
+def test_a_file_that_is_no_settings_file_is_one_sentence(content: bytes, sentence: str, tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match=sentence):
+        config.load(Sample, file=file)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        config.load(Sample, file=tmp_path / "missing.toml")
+
+
+def test_the_help_says_name_default_and_choices() -> None:
+    lines = config.describe(Sample).splitlines()
+    assert lines[0] == "  count = 3: How many."
+    assert lines[2] == "  mode = 'fast': How. [fast, slow]"
+
+
+def failing(error: BaseException) -> object:
+    def command() -> int:
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (RecordingError("It ends early.", remedy="Record again."), "It ends early. Record again."),
+        (FileNotFoundError(2, "No such file or directory", "a.npz"), "a.npz: No such file or directory."),
+        (MemoryError(), "The computer's memory is not enough for this input."),
+        (KeyboardInterrupt(), "Interrupted."),
+    ],
+)
+def test_a_user_error_is_one_sentence_and_code_1(
+    error: BaseException, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(failing(error), is_verbose=False) == 1  # type: ignore[arg-type]
+    assert capsys.readouterr().err == f"error: {sentence}\n"
+    assert run(failing(error), is_verbose=True) == 1  # type: ignore[arg-type]
+    assert f"{type(error).__name__}" in capsys.readouterr().err
+
+
+def test_a_programming_mistake_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError):
+        run(lambda: 1 // 0, is_verbose=False)
+
+
+def test_the_commands_own_code_is_returned() -> None:
+    assert run(lambda: None, is_verbose=False) == 0
+    assert run(lambda: 1, is_verbose=False) == 1
