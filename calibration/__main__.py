@@ -94,10 +94,11 @@ def _described(calibration: Calibration) -> str:
         lines += _map_lines(calibration, calibration.color_map)
     if calibration.floor is not None:
         ground = calibration.floor
+        tilt_deg, roll_deg = round(ground.tilt_deg, 1) + 0.0, round(ground.roll_deg, 1) + 0.0  # no "-0.0"
         how = "seen by the sensor" if ground.is_measured else "estimated from feet"
         lines.append(
-            f"floor       sensor {ground.height_m:.2f} m above it, looking down {round(ground.tilt_deg, 1) + 0:.1f}°, "
-            f"leaning {round(ground.roll_deg, 1) + 0:.1f}° ({how})"
+            f"floor       sensor {ground.height_m:.2f} m above it, looking down {tilt_deg:.1f}°, "
+            f"leaning {roll_deg:.1f}° ({how})"
         )
     return "\n".join(lines)
 
