@@ -16,6 +16,7 @@ from live.decision import DecisionConfig, PersonDecision
 from live.history import History, Presence
 from live.view import ActionEvent, ModelInfo, PersonState, PersonView, Recognition
 from models.card import ModelCard
+from skeleton.errors import ModelContractError
 from skeleton.frames import BodyFrame
 from skeleton.layout import Layout
 from skeleton.window import Window
@@ -85,7 +86,7 @@ class Engine:
         origin_s: Sensor time that events count from; None takes the first frame's.
 
     Raises:
-        ModelContractError: The layout lacks joints that the model needs.
+        ModelContractError: The layout lacks joints that the model needs, or the model needs leveled ones.
     """
 
     def __init__(
@@ -97,6 +98,12 @@ class Engine:
         origin_s: float | None = None,
     ) -> None:
         card = recognizer.card
+        if card.expects_leveled:
+            raise ModelContractError(
+                f"The model '{card.name}' needs heights above a leveled floor, but joints are recognized as the "
+                "sensor sees them.",
+                remedy='Choose a model whose card says "expects_leveled": false.',
+            )
         self._recognizer = recognizer
         self._config = config or DecisionConfig()
         self._joint_indices = layout.select(card.joints)
@@ -125,7 +132,7 @@ class Engine:
         Frames may be left out, but not taken twice or in another order.
 
         Returns:
-            None when the frame is no longer of interest, because the source's clock jumped after it.
+            None when the frame is no longer of interest: the source's clock jumped after it, or went far ahead.
         """
         frame = observation.frame
         snapshot = self._history.snapshot(frame, observation.generation)

@@ -23,7 +23,8 @@ WARM_UP_SHARE = 0.8
 """A body gets windows once its frames cover this share of the span. What is missing at the start is masked as
 unseen, which the models know from training; waiting for all of it would delay the first label by a fifth more."""
 LAG_S = 0.5
-"""Frames are kept this much longer, for a recognizer that asks for a frame that is no longer the newest."""
+"""Frames are kept this much longer, for a recognizer that asks for a frame that is no longer the newest; a frame
+that is older still is not worth recognizing."""
 MOST_FRAMES = 8192
 """Frames kept of one body: beyond any sensor; it bounds memory when a source's clock does not move."""
 FIRST_CAPACITY = 64
@@ -105,9 +106,9 @@ class History:
             self._clear()
 
     def snapshot(self, frame: BodyFrame, generation: int) -> Snapshot | None:
-        """Returns the bodies and windows at a frame that was appended, or None when it is of a past generation."""
+        """Returns the bodies and windows at a frame that was appended, or None when that was too long ago."""
         with self._lock:
-            if generation != self._generation:
+            if generation != self._generation or frame.time_s < self._newest_s - LAG_S:
                 return None
             in_view = {body.tracking_id for body in frame.bodies}
             bodies = tuple(

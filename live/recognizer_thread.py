@@ -75,12 +75,13 @@ class RecognizerThread:
         self._origin_s = 0.0
         self._engine: Engine | None = None  # of the source that is open; touched by the source's thread only
         self._deciding: Engine | None = None  # the one whose actions go on; touched by this thread only
+        self._too_old = 0
         self.thread = threading.Thread(target=self._run, name="recognizer", daemon=True)
 
     @property
     def frames_unrecognized(self) -> int:
-        """Frames that were replaced before the recognizer took them."""
-        return self._tasks.replaced
+        """Frames that were replaced before the recognizer took them, or too old when it did."""
+        return self._tasks.replaced + self._too_old
 
     def stop(self) -> None:
         """Tells the thread to end; does not wait."""
@@ -161,7 +162,9 @@ class RecognizerThread:
             self._end_actions()
             self._deciding = task.engine
         decided = task.engine.decide(task.observation) if task.observation else None
-        if decided is not None:
+        if decided is None:
+            self._too_old += task.observation is not None
+        else:
             self._board.set_people(decided.people)
             self._board.add_events(decided.events)
             now_s = time.perf_counter()

@@ -159,7 +159,8 @@ class SourceThread:
     def _apply_commands(self) -> None:
         while self._commands:
             command = self._commands.popleft()
-            if command.seek_s is not None and self._recognition is not None:
+            jumps = command.seek_s is not None and self._source.position is not None  # a live source cannot seek
+            if jumps and self._recognition is not None:
                 self._recognition.reset()
             self._source.apply(command)
 

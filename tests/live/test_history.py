@@ -176,6 +176,17 @@ def test_a_window_asked_for_late_ends_at_its_own_frame() -> None:
     np.testing.assert_allclose(snapshot.windows[0].joints[0], joints, atol=1e-5)
 
 
+def test_a_window_asked_for_much_too_late_is_not_given() -> None:
+    generator = np.random.default_rng(5)
+    history = new_history()
+    frames = [BodyFrame(i, i / 30, bodies=(random_body(1, generator),)) for i in range(200)]
+    for frame in frames:
+        history.append(frame)
+    assert [history.snapshot(frames[index], 0) is None for index in (0, 60, 183, 185, 199)] == [
+        True, True, True, False, False,
+    ]  # fmt: skip
+
+
 def test_memory_stays_bounded_for_a_long_session_a_fast_source_and_ids_that_never_return() -> None:
     generator = np.random.default_rng(0)
     body = random_body(1, generator)

@@ -177,6 +177,16 @@ def test_a_card_that_contradicts_the_graph_is_refused(tmp_path: Path, change: di
         Recognizer(path, provider="cpu")
 
 
+def test_a_card_with_endless_joints_is_refused_before_memory_is_asked_for(tmp_path: Path) -> None:
+    model = tiny_model.build()
+    joints = [f"joint {index}" for index in range(10_000)]
+    tiny_model.put_card(model, json.dumps({**json.loads(CARD.to_json()), "joints": joints}))
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelContractError, match="at most 256 joints"):
+        Recognizer(path, provider="cpu")
+
+
 def test_files_that_are_no_models_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good = tiny_model.write(tmp_path / "good.onnx").read_bytes()
     for name, data in {
