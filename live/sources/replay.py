@@ -25,6 +25,8 @@ from skeleton.recording import Recording
 LOGGER = logging.getLogger(__name__)
 LATEST_S = 0.5
 """A player that is later than this (the computer slept) goes on from now instead of running after the time."""
+PROBED_FRAMES = 64
+"""Frames, spread over a recording, in which a body is looked for to see what its joints carry."""
 
 
 class ReplaySource(Source):
@@ -245,6 +247,8 @@ def _checked(speed: float) -> float:
 
 def _fitted_color_map(recording: Recording) -> tuple[float, ...] | None:
     """The color map that the recording's own pixels give (NTU files hold them), or None without pixels."""
+    if not _has_pixels(recording):
+        return None
     from calibration.color_map import fit_recording
 
     try:
@@ -252,3 +256,11 @@ def _fitted_color_map(recording: Recording) -> tuple[float, ...] | None:
     except CalibrationError as error:
         LOGGER.info("no color map from the recording: %s", error)
         return None
+
+
+def _has_pixels(recording: Recording) -> bool:
+    """Whether joints carry color pixels; looks at few frames, because building all of a long recording's is slow."""
+    for index in np.linspace(0, len(recording.frames) - 1, PROBED_FRAMES).astype(int):
+        for body in recording.frames[int(index)].bodies:
+            return body.details is not None and body.details.color_px is not None
+    return False

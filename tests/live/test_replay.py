@@ -13,6 +13,7 @@ import pytest
 from live.sources.base import SourceStatus, Transport
 from live.sources.replay import ReplaySource
 from skeleton.errors import RecordingError, SourceUnavailable
+from skeleton.formats.base import FramesOnDemand
 from skeleton.frames import Body, BodyDetails, BodyFrame
 from skeleton.recording import Recording
 from tests.live.fakes import FakeClock, recording
@@ -248,6 +249,18 @@ def test_a_recording_with_pixels_brings_its_own_color_map() -> None:
     assert info.color_map is not None
     points = np.array([[0.1, 0.2, 2.0], [-0.8, 0.9, 3.0]])
     np.testing.assert_allclose(ColorMap(info.color_map).project(points), truth.project(points), atol=0.1)
+
+
+def test_opening_a_long_recording_without_pixels_builds_few_of_its_frames() -> None:
+    whole, built = recording(5000), []
+
+    def build(index: int) -> BodyFrame:
+        built.append(index)
+        return whole.frames[index]
+
+    long = Recording(whole.info, whole.times_s, FramesOnDemand(5000, build))
+    assert ReplaySource(long).open().color_map is None
+    assert len(built) < 100
 
 
 def test_reopening_starts_from_the_beginning() -> None:
