@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from PyQt5.QtCore import QAbstractTableModel, QModelIndex, Qt, pyqtSignal
-from PyQt5.QtGui import QColor
-from PyQt5.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QLabel, QTableView, QVBoxLayout, QWidget
+from PyQt5.QtCore import QAbstractTableModel, QModelIndex, QRectF, QSize, Qt, pyqtSignal
+from PyQt5.QtGui import QColor, QPainter
+from PyQt5.QtWidgets import (
+    QFrame,
+    QLabel,
+    QListView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app import theme
 from app.presenter import clock, readable
 from live.view import ActionEvent
 
-COLUMNS = ("Start", "Length", "", "Action", "")
-COLUMN_HINTS = ("Time since the start", "How long it lasted", "Person", "What was recognized", "Mean confidence")
+COLUMNS = ("Start", "Length", "Person", "Action", "Confidence")
+ROW_HEIGHT = 46
+BADGE = 20
 
 
 class EventTable(QAbstractTableModel):
@@ -41,10 +51,6 @@ class EventTable(QAbstractTableModel):
         """Titles."""
         if orientation == Qt.Horizontal and role == Qt.DisplayRole:
             return COLUMNS[section]
-        if orientation == Qt.Horizontal and role == Qt.ToolTipRole:
-            return COLUMN_HINTS[section]
-        if orientation == Qt.Horizontal and role == Qt.TextAlignmentRole:
-            return int(Qt.AlignLeft | Qt.AlignVCenter)
         return None
 
     def data(self, index: QModelIndex, role: int = Qt.DisplayRole) -> Any:
@@ -52,21 +58,52 @@ class EventTable(QAbstractTableModel):
         event = self.rows[index.row()]
         if role == Qt.DisplayRole:
             return _texts(event)[index.column()]
-        if role == Qt.ForegroundRole:
-            return QColor(*self._color(event, index.column()))
         if role == Qt.ToolTipRole:
             return f"{readable(event.label)}, person {event.person}, confidence {event.confidence:.0%}"
         return None
 
+
+class EventRow(QStyledItemDelegate):
+    """Draws an event in two lines: names of actions are long, and the panel is narrow."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
+        """Two lines."""
+        return QSize(option.rect.width(), ROW_HEIGHT)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        """Draws badge, action, confidence, and below start and length."""
+        start, length, person, action, confidence = (
+            index.sibling(index.row(), column).data() for column in range(len(COLUMNS))
+        )
+        painter.save()
+        painter.setRenderHint(QPainter.Antialiasing)
+        place = QRectF(option.rect).adjusted(4, 0, -8, 0)
+        if option.state & QStyle.State_MouseOver:
+            painter.fillRect(option.rect, QColor(*theme.RAISED))
+        painter.setPen(QColor(*theme.LINE))
+        painter.drawLine(place.bottomLeft(), place.bottomRight())
+        self._paint_badge(painter, place, person, theme.person_color(int(person)))
+        text = place.adjusted(BADGE + 10, 5, 0, -6)
+        room = int(text.width()) - painter.fontMetrics().horizontalAdvance(confidence) - 8
+        painter.setPen(QColor(*theme.TEXT))
+        painter.drawText(text, Qt.AlignLeft, painter.fontMetrics().elidedText(action, Qt.ElideRight, room))
+        painter.setPen(QColor(*theme.QUIET))
+        painter.drawText(text, Qt.AlignRight, confidence)
+        painter.drawText(text, Qt.AlignLeft | Qt.AlignBottom, f"{start}  ·  {length}")
+        painter.restore()
+
     @staticmethod
-    def _color(event: ActionEvent, column: int) -> theme.Color:
-        if column == 2:
-            return theme.person_color(event.person)
-        return theme.TEXT if column == 3 else theme.QUIET
+    def _paint_badge(painter: QPainter, place: QRectF, person: str, color: theme.Color) -> None:
+        badge = QRectF(place.left(), place.center().y() - BADGE / 2, BADGE, BADGE)
+        painter.setPen(Qt.NoPen)
+        painter.setBrush(QColor(*color))
+        painter.drawEllipse(badge)
+        painter.setPen(QColor(*theme.BACKGROUND))
+        painter.drawText(badge, Qt.AlignCenter, person)
 
 
 class EventPanel(QFrame):
-    """The table with its heading; emits the start of the event that was clicked."""
+    """The list with its heading; emits the start of the event that was clicked."""
 
     picked = pyqtSignal(float)
 
@@ -76,21 +113,13 @@ class EventPanel(QFrame):
         heading = QLabel("EVENTS")
         heading.setObjectName("heading")
         self.table = EventTable()
-        self.view = QTableView()
+        self.view = QListView()
         self.view.setModel(self.table)
-        self.view.setShowGrid(False)
+        self.view.setItemDelegate(EventRow(self.view))
+        self.view.setUniformItemSizes(True)
+        self.view.setMouseTracking(True)
         self.view.setFocusPolicy(Qt.NoFocus)
-        self.view.setSelectionBehavior(QAbstractItemView.SelectRows)
-        self.view.setSelectionMode(QAbstractItemView.SingleSelection)
         self.view.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
-        self.view.verticalHeader().hide()
-        self.view.verticalHeader().setDefaultSectionSize(27)
-        header = self.view.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setMinimumSectionSize(20)
-        for column, width in enumerate((60, 54, 22, 0, 48)):
-            header.setSectionResizeMode(column, QHeaderView.Stretch if column == 3 else QHeaderView.Fixed)
-            header.resizeSection(column, width)
         self.view.clicked.connect(lambda index: self.picked.emit(self.table.rows[index.row()].start_s))
         self.empty = QLabel("Actions appear here when they start.")
         self.empty.setObjectName("quiet")

@@ -31,7 +31,8 @@ from skeleton.errors import AppError
 TICK_MS = 33
 USUAL_SIZE = (1280, 780)
 TEXTS_EVERY_S = 0.25
-"""Numbers that change 30 times a second cannot be read."""
+SCORES_EVERY_S = 0.1
+"""Numbers that change 30 times a second cannot be read, and cost as much as the picture."""
 NOTICE_S = 8.0
 """How long a sentence of the window's own stays when nobody closes it."""
 MODEL_SUFFIX = ".onnx"
@@ -57,7 +58,8 @@ class MainWindow(QMainWindow):
         self._settings, self._clock = settings, clock
         self._notices: dict[str, tuple[Banner, float]] = {}
         self._closed_banners: set[str] = set()
-        self._texts_at = -TEXTS_EVERY_S
+        self._due: dict[str, float] = {}
+        self._drawn: tuple[PipelineView, object] | None = None
         self._revision = session.revision
         self._build()
         self._connect()
@@ -74,15 +76,15 @@ class MainWindow(QMainWindow):
             self._revision = self.session.revision
             self.presenter = self.presenter.anew()
             self._closed_banners.clear()
-            self._texts_at = -TEXTS_EVERY_S
+            self._due.clear()
         self.presenter.take(self.view)
-        self.picture.show_scene(self.presenter.scene(self.view))
+        self._show_picture()
         self.transport.show_state(self.presenter.transport(self.view), self.presenter.events)
-        self.scores.show_scores(self.presenter.scores(self.view))
         self.events.show_events(events_of(self.presenter.events))
         self._show_banners()
-        if self._clock() - self._texts_at >= TEXTS_EVERY_S:
-            self._texts_at = self._clock()
+        if self._is_due("scores", SCORES_EVERY_S):
+            self.scores.show_scores(self.presenter.scores(self.view))
+        if self._is_due("texts", TEXTS_EVERY_S):
             self.status.show_texts(self.presenter.status(self.view))
             self._show_title()
 
@@ -170,6 +172,20 @@ class MainWindow(QMainWindow):
         self.menu.mirror.toggled.connect(self._switch)
         self.menu.full_screen.toggled.connect(self._show_full_screen)
 
+    def _show_picture(self) -> None:
+        """Paints only what is new: a paused recording costs nothing."""
+        view, look = self.view, self.presenter.look
+        if self._drawn is None or look != self._drawn[1] or not _same_picture(view, self._drawn[0]):
+            self._drawn = (view, look)
+            self.picture.show_scene(self.presenter.scene(view))
+
+    def _is_due(self, what: str, every_s: float) -> bool:
+        now = self._clock()
+        if now < self._due.get(what, now):
+            return False
+        self._due[what] = now + every_s
+        return True
+
     def _switch(self) -> None:
         self.presenter.shows_heat = self.menu.heat.isChecked()
         self.presenter.shows_labels = self.menu.labels.isChecked()
@@ -177,6 +193,7 @@ class MainWindow(QMainWindow):
 
     def _choose(self, person: int) -> None:
         self.presenter.choose(person or None, self.view)
+        self._due.pop("scores", None)
 
     def _go_to(self, time_s: float) -> None:
         if self.presenter.transport(self.view).can_seek:
@@ -242,6 +259,12 @@ class MainWindow(QMainWindow):
             self._settings.setValue("geometry", self.saveGeometry())
         for name, action in self.menu.switches().items():
             self._settings.setValue(name, action.isChecked())
+
+
+def _same_picture(one: PipelineView, other: PipelineView) -> bool:
+    """Whether two views look the same; arrays are compared by identity, because nobody changes them."""
+    same_arrays = one.frame is other.frame and one.image is other.image and one.model is other.model
+    return same_arrays and (one.people, one.status, one.source) == (other.people, other.status, other.source)
 
 
 def _column(parent: QWidget, *widgets: QWidget) -> QVBoxLayout:

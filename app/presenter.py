@@ -143,6 +143,11 @@ class Presenter:
         other.shows_heat, other.shows_labels, other.is_mirrored = self.shows_heat, self.shows_labels, self.is_mirrored
         return other
 
+    @property
+    def look(self) -> tuple[object, ...]:
+        """What a person switched or chose; when it changes, the same view looks different."""
+        return (self.shows_heat, self.shows_labels, self.is_mirrored, self._chosen_body)
+
     def take(self, view: PipelineView) -> None:
         """Takes in what must not be missed: events, and the frame that moves the view. Call once per poll."""
         if view.source is not None and view.source is not self._info:

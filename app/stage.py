@@ -17,7 +17,9 @@ from live.sources.base import SourceInfo
 from skeleton.frames import Body, BodyFrame
 
 MARGIN = 0.1
-"""Share of the canvas kept free on each side."""
+"""Share of the canvas kept free below."""
+SIDE_MARGIN = 0.05
+"""Share kept free left and right."""
 LABEL_MARGIN = 0.16
 """Share kept free at the top, where the labels are."""
 LARGEST_ZOOM = 1.5
@@ -178,9 +180,11 @@ class Stage:
     def _wanted(self) -> Framing:
         assert self._extent is not None
         width, height = self.size
-        left, top = MARGIN * width, LABEL_MARGIN * height
+        left, top = SIDE_MARGIN * width, LABEL_MARGIN * height
         room = np.array([width - 2 * left, height - top - MARGIN * height])
-        low, high = self._extent
+        low, high = self._extent.copy()
+        if min(high[0], width) > max(low[0], 0):  # who walks out of the sensor's sight does not pull the view along
+            low[0], high[0] = max(low[0], 0), min(high[0], width)
         zoom = float(np.min(np.append(room / np.maximum(high - low, 1.0), LARGEST_ZOOM)))
         # Upright: centered in the room. Sideways: as the sensor stands, moved no further than people need.
         shift_v = top + room[1] / 2 - zoom * (low[1] + high[1]) / 2

@@ -87,11 +87,7 @@ QComboBox { background: %(raised)s; border: 1px solid %(line)s; border-radius: 6
 QComboBox:disabled { color: %(faint)s; }
 QComboBox QAbstractItemView { background: %(panel)s; border: 1px solid %(line)s;
     selection-background-color: %(raised)s; }
-QTableView { background: transparent; border: none; gridline-color: transparent; outline: none; }
-QTableView::item { padding: 0 3px; border: none; border-bottom: 1px solid %(raised)s; }
-QTableView::item:hover, QTableView::item:selected { background: %(raised)s; }
-QHeaderView, QHeaderView::section { background: transparent; border: none; color: %(faint)s; font-size: 11px; }
-QHeaderView::section { padding: 2px 3px; }
+QListView { background: transparent; border: none; outline: none; }
 QScrollBar:vertical { background: transparent; width: 8px; margin: 0; }
 QScrollBar::handle:vertical { background: %(line)s; border-radius: 4px; min-height: 24px; }
 QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::sub-page {

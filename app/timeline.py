@@ -31,13 +31,16 @@ class Timeline(QSlider):
         self.setFocusPolicy(Qt.NoFocus)  # the arrow keys step through frames, wherever the focus is
         self.setAccessibleName("Position")
         self._events: tuple[ActionEvent, ...] = ()
-        self._now_s = 0.0
+        self._now_s = -1.0
         self._duration_s: float | None = None
         self.is_dragged = False
 
     def show_position(self, now_s: float, duration_s: float | None, events: Sequence[ActionEvent]) -> None:
         """Shows where playback stands and what was recognized."""
-        self._now_s, self._duration_s, self._events = now_s, duration_s, tuple(events)
+        shown = (now_s, duration_s, tuple(events))
+        if shown == (self._now_s, self._duration_s, self._events):
+            return
+        self._now_s, self._duration_s, self._events = shown
         self.setEnabled(bool(duration_s))
         self.setMaximum(round((duration_s or 0.0) * 1000))
         if not self.is_dragged:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PyQt5.QtCore import QMimeData, QPoint, QSettings, Qt, QUrl
 from PyQt5.QtGui import QDropEvent
@@ -67,7 +68,7 @@ def test_a_click_on_an_event_goes_to_its_start(window: MainWindow, pipeline: Fak
     shows(window, pipeline, person(1), events=(event(start_s=1.25, end_s=2.0), event(2, start_s=3.5)))
     table = window.events.view
     assert window.events.table.rowCount() == 2
-    place = table.visualRect(window.events.table.index(1, 3)).center()  # the newest is first
+    place = table.visualRect(window.events.table.index(1, 0)).center()  # the newest is first
     QTest.mouseClick(table.viewport(), Qt.LeftButton, Qt.NoModifier, place)
     assert pipeline.commands == [Transport(seek_s=1.25)]
 
@@ -116,6 +117,20 @@ def test_switches_are_remembered(session: Session, window: MainWindow, tmp_path:
     again = MainWindow(Session(lambda _: FakePipeline(), session._load, session._choice), settings)
     assert not again.presenter.shows_heat and again.presenter.shows_labels
     again.close()
+
+
+def test_only_a_new_picture_is_painted(window: MainWindow, pipeline: FakePipeline, wait_until: Wait) -> None:
+    paints: list[int] = []
+    window.picture.painted.connect(lambda: paints.append(1))
+    image = np.zeros((1080, 1920, 3), np.uint8)
+    shown = view(person(1), image=image)
+    for again in (shown, dataclasses.replace(shown), dataclasses.replace(shown, image=image.copy())):
+        pipeline.shown = again
+        window.tick()
+        QTest.qWait(60)
+    assert len(paints) == 2
+    QTest.keyClick(window, Qt.Key_M)
+    wait_until(lambda: len(paints) == 3)
 
 
 def test_banners_of_the_pipeline_stay_until_their_cause_is_gone(window: MainWindow, pipeline: FakePipeline) -> None:
