@@ -57,9 +57,8 @@ def augment(
     angles = _symmetric((batch, 3), generator) * torch.tensor(
         [math.radians(strength.tilt_deg), math.radians(strength.rotation_deg), math.radians(strength.tilt_deg)]
     )
-    factor = (
-        1 + strength.size * _symmetric((batch, 1), generator) + strength.build * _symmetric((batch, 3), generator)
-    )
+    factor = 1 + strength.size * _symmetric((batch, 1), generator)
+    factor = factor + strength.build * _symmetric((batch, 3), generator)
     joints = turn_and_scale(joints, seen, angles=angles.to(joints.device), factor=factor.to(joints.device))
     if strength.noise_m:
         joints = joints + strength.noise_m * torch.randn(joints.shape, generator=generator).to(joints.device)
@@ -87,9 +86,10 @@ def mirror(
 
 
 def turn_and_scale(joints: Tensor, seen: Tensor, *, angles: Tensor, factor: Tensor) -> Tensor:
-    """Turns each window by ``angles`` (B, 3) radians about x, z, then y, and scales it by ``factor`` (B, 3) along x, y, z.
+    """Turns each window by ``angles`` (B, 3) radians about x, z, then y, and stretches it by ``factor`` (B, 3).
 
-    The point that stays in place is the mean of what was seen, so that people stay where they were.
+    The axes are the sensor's. The point that stays in place is the mean of what was seen, so that people stay where
+    they were.
     """
     weight = seen[..., None].to(joints.dtype)
     center = (joints * weight).sum(dim=(1, 2, 3)) / weight.sum(dim=(1, 2, 3)).clamp(min=1)  # (B, 3)

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tqdm
 
 from skeleton.layout import KINECT_V2_19, TRACKED
 from training import cache
 from training.datasets.base import Clip, DataSet
+
+# The exporter of PyTorch draws progress bars; their own thread would outlive the test.
+tqdm.tqdm.monitor_interval = 0
 
 LAYOUT = KINECT_V2_19
 LABELS = ("raise left", "raise right", "squat")
