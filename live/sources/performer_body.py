@@ -112,10 +112,19 @@ def direction(raised_deg: float, swung_deg: float, side: int) -> np.ndarray:
 
 def joints_from(directions: np.ndarray, person: Person) -> np.ndarray:
     """Forward kinematics: (F, 24, 3) bone directions to (F, 25, 3) joints, SpineBase at the origin, meters."""
-    joints = np.zeros((len(directions), len(KINECT_V2), 3))
+    return _PATHS @ (directions * person.lengths_m[:, None])
+
+
+def _paths() -> np.ndarray:
+    """(25, 24) which bones lie between SpineBase and each joint."""
+    paths = np.zeros((len(KINECT_V2), len(BONES)))
     for bone, (parent, child) in enumerate(BONES):
-        joints[:, child] = joints[:, parent] + directions[:, bone] * person.lengths_m[bone]
-    return joints
+        paths[child] = paths[parent]
+        paths[child, bone] = 1.0
+    return paths
+
+
+_PATHS = _paths()
 
 
 def turned(directions: np.ndarray, yaw_deg: float) -> np.ndarray:

@@ -12,7 +12,7 @@ from live.sources.performer_exercises import EXERCISES, PASSING, STANDING, STRID
 
 STRIDE_S = 0.62
 """How long a step of a walk takes a person of usual tempo."""
-STRIDE_SHARE = 0.35
+STRIDE_SHARE = 0.29
 """Length of a step as a share of the person's height; the walk's way decides, this only estimates it."""
 _REPETITION_SD = 0.025  # radians; no two repetitions are the same
 _SLIDE_M = 0.04  # feet that move less than this slide instead of stepping

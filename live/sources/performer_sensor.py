@@ -24,6 +24,8 @@ _GUESS_CORRELATION_S = 0.4
 # Capsules that hide what is behind them: first joint, second joint, radius in meters.
 _SOLID = ((0, 20, 0.13), (2, 3, 0.09), (4, 5, 0.05), (5, 6, 0.04), (8, 9, 0.05), (9, 10, 0.04),
           (12, 13, 0.07), (13, 14, 0.05), (16, 17, 0.07), (17, 18, 0.05))  # fmt: skip
+_FIRST, _SECOND = ([int(solid[end]) for solid in _SOLID] for end in (0, 1))
+_RADIUS_M = np.array([radius for _, _, radius in _SOLID])
 _BEHIND_M = 0.10  # a joint this far behind a solid is hidden
 
 LOST_S = (0.1, 0.5)
@@ -58,19 +60,20 @@ def hidden(joints: np.ndarray, others: np.ndarray) -> np.ndarray:
     Returns:
         (F, 25) bool.
     """
-    result = np.zeros(joints.shape[:2], dtype=bool)
-    rays = joints / np.linalg.norm(joints, axis=2, keepdims=True)
-    for first, second, radius in _SOLID:
-        start, along = others[:, first, None], (others[:, second] - others[:, first])[:, None]
-        # The point of the solid's axis that comes nearest to the ray, for each joint.
-        across = along - (along * rays).sum(2, keepdims=True) * rays
-        offset = start - (start * rays).sum(2, keepdims=True) * rays
-        share = np.clip(-(offset * across).sum(2) / np.maximum((across**2).sum(2), 1e-9), 0.0, 1.0)
-        point = start + share[:, :, None] * along
-        depth = (point * rays).sum(2)
-        is_near = np.linalg.norm(point - depth[:, :, None] * rays, axis=2) < radius
-        result |= is_near & (depth + _BEHIND_M < np.linalg.norm(joints, axis=2))
-    return result
+    distance = np.linalg.norm(joints, axis=2)
+    rays = joints / distance[:, :, None]
+    start = others[:, _FIRST]
+    along = others[:, _SECOND] - start
+    # All that follows is (F, 25, solids): the point of each solid's axis that comes nearest to each joint's ray.
+    start_ray, along_ray = rays @ start.transpose(0, 2, 1), rays @ along.transpose(0, 2, 1)
+    start_start, along_along, start_along = (
+        (a * b).sum(axis=2)[:, None] for a, b in ((start, start), (along, along), (start, along))
+    )
+    share = (start_ray * along_ray - start_along) / np.maximum(along_along - along_ray**2, 1e-9)
+    share = np.clip(share, 0.0, 1.0)
+    depth = start_ray + share * along_ray
+    miss_squared = start_start + 2 * share * start_along + share**2 * along_along - depth**2
+    return ((miss_squared < _RADIUS_M**2) & (depth + _BEHIND_M < distance[:, :, None])).any(axis=2)
 
 
 class SensorModel:
@@ -101,13 +104,13 @@ class SensorModel:
         self._time_s = float(times_s[-1])
         lost, guessed = self._spans(times_s, steps_s)
         inferred = is_hidden | guessed
-        error = self._errors(steps_s, inferred) * (joints[:, :, 2:] / NOISE_AT_M) ** 2
+        error = self._errors(steps_s, inferred, scale=(joints[:, :, 2] / NOISE_AT_M) ** 2)
         state = np.where(lost, NOT_TRACKED, np.where(inferred, INFERRED, TRACKED)).astype(np.int8)
         seen = np.where(lost[:, :, None], 0.0, joints + error)  # the SDK reports a lost joint at the origin
         return seen.astype(np.float32), state
 
-    def _errors(self, steps_s: np.ndarray, inferred: np.ndarray) -> np.ndarray:
-        """(F, 25, 3) errors at ``NOISE_AT_M``: slow noise, and a slower, larger one that grows while inferred."""
+    def _errors(self, steps_s: np.ndarray, inferred: np.ndarray, *, scale: np.ndarray) -> np.ndarray:
+        """(F, 25, 3) errors: slow noise times ``scale``, and a slower, larger one that grows while inferred."""
         fresh = self._rng.standard_normal((2, len(steps_s), 25, 3))
         noise_keep, guess_keep = (np.exp(-steps_s / time_s) for time_s in (_CORRELATION_S, _GUESS_CORRELATION_S))
         errors = np.empty(fresh.shape[1:])
@@ -115,7 +118,8 @@ class SensorModel:
             self._noise = noise_keep[i] * self._noise + np.sqrt(1 - noise_keep[i] ** 2) * fresh[0, i]
             self._guess = guess_keep[i] * self._guess + np.sqrt(1 - guess_keep[i] ** 2) * fresh[1, i]
             self._doubt = noise_keep[i] * self._doubt + (1 - noise_keep[i]) * inferred[i]
-            errors[i] = self._noise * _NOISE[:, None] + self._guess * (INFERRED_NOISE_M * self._doubt)[:, None]
+            guess_m = INFERRED_NOISE_M * self._doubt
+            errors[i] = self._noise * (_NOISE * scale[i])[:, None] + self._guess * guess_m[:, None]
         return errors
 
     def _spans(self, times_s: np.ndarray, steps_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

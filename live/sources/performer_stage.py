@@ -37,6 +37,7 @@ VIEW_TAN = (0.708, 0.577)
 """Half the depth camera's view, 70.6 by 60 degrees, as tangents: across and up."""
 FARTHEST_M = 4.5
 """The sensor tracks bodies up to here."""
+_ROOM = (1.04, 1.02, 1.0)  # an exercise stays this far inside the view
 _MARGIN_M = 0.05  # flesh around the joints' swept area
 _HANDS_SEEN = 2  # the SDK computes hand states for two bodies only
 
@@ -118,7 +119,7 @@ class Performer:
         stride_m = STRIDE_SHARE * self.person.height_m
         self._strides = max(1, int(np.ceil((FARTHEST_M + 0.3 - self._origin_m[2]) / stride_m)))
         self._clips: list[Clip] = []
-        self._bag: list[str] = []
+        self._by_recency = [str(label) for label in rng.permutation(list(EXERCISES))]
         self._has_entered = False
 
     @property
@@ -173,21 +174,20 @@ class Performer:
         self._clips += self._moves.stand(float(self._rng.uniform(*_PAUSE_S)))
 
     def _perform(self, others: Sequence[Claim]) -> None:
-        """Takes the first exercise of a shuffled bag that fits, left or right; or goes on standing."""
-        if not self._bag:
-            self._bag = [str(label) for label in self._rng.permutation(list(EXERCISES))]
+        """Does the first exercise that fits, left or right; what was done least recently is tried first."""
         first, count = int(self._rng.integers(2)), int(self._rng.integers(1, 4))
-        for label in self._bag[::-1]:
+        for label in self._by_recency:
             for side in (first, 1 - first):
                 if self._try(self._moves.exercise(label, side, count), others):
-                    self._bag.remove(label)
+                    self._by_recency.remove(label)
+                    self._by_recency.append(label)
                     return
 
     def _try(self, clips: list[Clip], others: Sequence[Claim], *, is_walk: bool = False) -> bool:
         """Does ``clips`` when they touch nobody and, unless it is a walk, stay in view; otherwise takes them back."""
         claim = self._claim(clips, until_s=clips[-1].end_s)
         is_free = not any(claim.meets(other) for other in others)
-        if not is_free or not (is_walk or in_view(self._swept(clips)).all()):
+        if not is_free or not (is_walk or in_view(self._swept(clips) * _ROOM).all()):
             self._moves.now_s, self._moves.at_m = clips[0].start_s, clips[0].at_m
             return False
         self.claims = [old for old in self.claims if old.until_s > clips[0].start_s - _CLAIM_KEPT_S] + [claim]
