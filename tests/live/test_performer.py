@@ -154,7 +154,7 @@ def test_a_repetition_begins_and_ends_in_the_start_pose(everything: list[tuple[P
     for _, clip, joints in sampled(everything):
         if clip.label is not None:
             away = np.linalg.norm(joints - joints[0], axis=2).max(axis=1)
-            assert away[-1] < 0.08 < 0.30 < away[len(away) // 2], clip.label
+            assert away[-1] < 0.08 < 0.20 < away[len(away) // 2], clip.label
 
 
 def test_the_same_seed_gives_the_same_frames_and_another_seed_others() -> None:
