@@ -8,8 +8,10 @@ import functools
 import math
 import os
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,7 +86,7 @@ def render(
     """
     result = Rendered()
     with _moved_into_place(output) as temporary:
-        with _Video(temporary) as video, contextlib.closing(_iterator(views)) as source:
+        with _Video(temporary) as video, contextlib.closing(_until_interrupted(views, result)) as source:
             try:
                 _render_all(source, video, result, duration_s=duration_s, speed=speed, progress=progress)
             except KeyboardInterrupt:
@@ -216,8 +218,26 @@ def _check_video(path: Path, frames: int, output: Path) -> None:
         raise RecordingError(f"The video must have {frames} frames, but '{output}' got {found}.")
 
 
-def _iterator(views: Iterable[PipelineView]) -> Iterator[PipelineView]:
-    yield from views
+def _until_interrupted(views: Iterable[PipelineView], result: Rendered) -> Iterator[PipelineView]:
+    """Yields the views until Ctrl-C, which takes effect between two frames and never inside Qt or the encoder.
+
+    A second Ctrl-C is the usual ``KeyboardInterrupt``.
+    """
+
+    def note(number: int, frame: object) -> None:
+        result.is_interrupted = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, note) if in_main_thread else None
+    try:
+        for view in views:
+            if result.is_interrupted:
+                return
+            yield view
+    finally:
+        if in_main_thread:
+            signal.signal(signal.SIGINT, before)
 
 
 def _progress(result: Rendered, view: PipelineView, duration_s: float | None) -> str:

@@ -168,7 +168,7 @@ class Presenter:
     def scene(self, view: PipelineView) -> Scene:
         """Returns the picture of a view."""
         if self._stage is None:
-            return Scene(message=_status_text(view.status))
+            return Scene(message=self._message(view))
         image = view.image
         stage = self._stage
         return Scene(
@@ -186,10 +186,12 @@ class Presenter:
         """Returns the class scores of the chosen person, or of whoever came first."""
         people = tuple(one.person for one in view.people)
         one = self._selected(view)
-        if one is None:
-            return Scores(people, note="Nobody in view" if view.frame is not None else "Waiting for the first frame")
+        if view.frame is None:
+            return Scores(people, note="Waiting for the first frame")
         if view.model is None:
-            return Scores(people, one.person, note="No model loaded")
+            return Scores(people, one.person if one else None, note="No model loaded")
+        if one is None:
+            return Scores(people, note="Nobody in view")
         if one.probabilities is None:
             return Scores(people, one.person, note=f"Warming up: {one.warm_up:.0%} of the first window")
         labels = view.model.card.labels
@@ -293,6 +295,8 @@ class Presenter:
         return Legend(*HeatScale(*view.model.card.attention_range).legend())
 
     def _message(self, view: PipelineView) -> str:
+        if view.status is SourceStatus.FAILED:
+            return "Open a recording with Ctrl+O, or show the demo with Ctrl+D"
         if view.frame is None:
             return _status_text(view.status)
         return "" if view.frame.bodies else "Nobody in view"

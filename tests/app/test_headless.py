@@ -7,6 +7,7 @@ import errno
 import math
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -127,6 +128,23 @@ def test_ctrl_c_keeps_what_was_rendered(tmp_path: Path) -> None:
     result = render(interrupted(), tmp_path / "a.mp4", events=tmp_path / "e.csv")
     assert result.is_interrupted and len(pictures(tmp_path / "a.mp4")) == result.frames >= 30
     assert (tmp_path / "e.csv").is_file()
+
+
+def test_ctrl_c_in_the_middle_of_a_picture_waits_for_its_end(tmp_path: Path) -> None:
+    pid, views_given = os.getpid(), []
+
+    def endless() -> Iterator[PipelineView]:
+        for index in range(10**6):
+            views_given.append(index)
+            yield view(person(1), time_s=index / 30)
+            if index == 40:
+                os.kill(pid, signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    result = render(endless(), tmp_path / "a.mp4")
+    assert result.is_interrupted and len(pictures(tmp_path / "a.mp4")) == result.frames
+    assert 40 <= result.frames <= len(views_given) < 50
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_failure_leaves_the_old_video_and_no_temporary_file(tmp_path: Path) -> None:

@@ -123,8 +123,11 @@ def test_only_a_new_picture_is_painted(window: MainWindow, pipeline: FakePipelin
     paints: list[int] = []
     window.picture.painted.connect(lambda: paints.append(1))
     image = np.zeros((1080, 1920, 3), np.uint8)
-    shown = view(person(1), image=image)
-    for again in (shown, dataclasses.replace(shown), dataclasses.replace(shown, image=image.copy())):
+    first = view(person(1), image=image)
+    second = dataclasses.replace(first, image=image.copy())
+    QTest.qWait(100)
+    paints.clear()
+    for again in (first, dataclasses.replace(first), second, dataclasses.replace(second)):
         pipeline.shown = again
         window.tick()
         QTest.qWait(60)
