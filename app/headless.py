@@ -22,13 +22,17 @@ from PyQt5.QtCore import QRectF
 from PyQt5.QtGui import QImage, QPainter
 
 from app.event_file import write_events
-from app.overlay import paint_scores, paint_source
 from app.painting import ScenePainter
 from app.presenter import Presenter, ended
+from app.video_panel import paint_panel
 from live.view import ActionEvent, PipelineView
 from skeleton.errors import RecordingError
 
 SIZE = (1280, 720)
+PANEL_WIDTH = 296
+PICTURE = QRectF(0, 0, SIZE[0] - PANEL_WIDTH, SIZE[1])
+PANEL = QRectF(SIZE[0] - PANEL_WIDTH, 0, PANEL_WIDTH, SIZE[1])
+"""The picture on the left, what the window's side panels say on the right."""
 RATE_HZ = 30
 CODEC = "mp4v"
 LONGEST_STILL_S = 5.0
@@ -154,11 +158,9 @@ class _Canvas:
 
     def paint(self, presenter: Presenter, view: PipelineView) -> np.ndarray:
         """Returns (height, width, 3) uint8 BGR."""
-        target = QRectF(0, 0, *SIZE)
         painter = QPainter(self._image)
-        self._painter.paint(painter, target, presenter.scene(view))
-        paint_scores(painter, target, presenter, view)
-        paint_source(painter, target, presenter, view)
+        self._painter.paint(painter, PICTURE, presenter.scene(view))
+        paint_panel(painter, PANEL, presenter, view)
         painter.end()
         return cv2.cvtColor(self._pixels, cv2.COLOR_BGRA2BGR)
 

@@ -10,6 +10,7 @@ from app import theme
 from app.discs import Discs, stamp
 from app.labels import paint_labels, paint_legend, paint_message
 from app.scene import Figure, Scene
+from app.stage import FloorLines
 from skeleton.layout import TRACKED
 
 REFERENCE_HEIGHT = 720.0
@@ -19,6 +20,7 @@ INFERRED_WIDTH = 3.0
 OUTLINE_WIDTH = 3.0
 """A dark rim on both sides keeps bones readable over any video."""
 FLOOR_OPACITY = 130
+FLOOR_STEPS = 24
 RIM = QColor(8, 10, 14, 150)
 MOST_SMOOTH = 3
 """With more people the rims keep their steps: smoothing them takes a fifth of the time, and nobody looks."""
@@ -65,6 +67,8 @@ class ScenePainter:
         view = View(scene, target)
         painter.setRenderHints(QPainter.Antialiasing | QPainter.TextAntialiasing)
         if scene.image is not None:
+            if not view.rect.contains(target):  # the bars beside a picture of another shape
+                painter.fillRect(target, qcolor(theme.STAGE_BOTTOM))
             self._paint_image(painter, view, scene.image)
         else:
             self._paint_backdrop(painter, target, view, scene)
@@ -134,17 +138,22 @@ def _drawn_backdrop(target: QRectF, view: View, scene: Scene, ratio: float) -> Q
     gradient.setColorAt(1.0, qcolor(theme.STAGE_BOTTOM))
     painter.fillRect(QRectF(0, 0, target.width(), target.height()), gradient)
     painter.translate(-target.topLeft())
-    for points, strength in scene.floor:
-        _paint_floor_line(painter, view.place(points), strength, view.unit)
+    if scene.floor is not None:
+        _paint_floor(painter, view, scene.floor)
     painter.end()
     return image
 
 
-def _paint_floor_line(painter: QPainter, points: np.ndarray, strength: np.ndarray, unit: float) -> None:
-    for start, end, amount in zip(points[:-1], points[1:], (strength[:-1] + strength[1:]) / 2):
-        if amount > 0.01 and np.isfinite(start).all() and np.isfinite(end).all():
-            painter.setPen(QPen(qcolor(theme.GRID, int(FLOOR_OPACITY * amount)), max(1.0, 1.2 * unit)))
-            painter.drawLine(QPointF(*start), QPointF(*end))
+def _paint_floor(painter: QPainter, view: View, floor: FloorLines) -> None:
+    """Draws the pieces of each strength together: a pen for every piece costs more than the lines."""
+    pieces = view.place(floor.pieces.reshape(-1, 2)).reshape(-1, 4)
+    steps = np.ceil(floor.strength * FLOOR_STEPS).astype(int)
+    for step in range(1, FLOOR_STEPS + 1):
+        lines = [QLineF(*piece) for piece in pieces[steps == step].tolist()]
+        if lines:
+            opacity = int(FLOOR_OPACITY * step / FLOOR_STEPS)
+            painter.setPen(QPen(qcolor(theme.GRID, opacity), max(1.0, 1.2 * view.unit), Qt.SolidLine, Qt.FlatCap))
+            painter.drawLines(lines)
 
 
 def _paint_figure(painter: QPainter, view: View, figure: Figure, discs: Discs, *, has_smooth_rim: bool) -> None:

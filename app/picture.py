@@ -44,9 +44,6 @@ class Picture(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paints the scene with rounded corners."""
         painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor(*theme.BACKGROUND))
-        if self.scene.image is not None:
-            painter.fillRect(self.rect(), QColor(*theme.STAGE_BOTTOM))
         self._view = self._painter.paint(painter, QRectF(self.rect()), self.scene)
         self._round_corners(painter)
         painter.end()

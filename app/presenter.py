@@ -175,7 +175,7 @@ class Presenter:
             size=stage.size,
             image=image,
             figures=self._figures(view),
-            floor=stage.floor_lines() if image is None else (),
+            floor=stage.floor() if image is None else None,
             legend=self._legend(view),
             is_mirrored=self.is_mirrored,
             shows_labels=self.shows_labels,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
+from app.stage import FloorLines
 from app.theme import Color
 
 
@@ -67,7 +68,7 @@ class Scene:
         size: (width, height) of the canvas, pixels.
         image: (height, width, 3) uint8 RGB, or None for the backdrop.
         figures: People, the farthest first.
-        floor: Grid lines: (N, 2) canvas pixels and (N,) strength 0..1.
+        floor: The grid on the floor, or None.
         legend: The heat scale, or None without heat.
         is_mirrored: Whether left and right change places on the screen.
         shows_labels: Whether the texts beside the people are drawn.
@@ -77,7 +78,7 @@ class Scene:
     size: tuple[int, int] = (1920, 1080)
     image: np.ndarray | None = None
     figures: tuple[Figure, ...] = ()
-    floor: tuple[tuple[np.ndarray, np.ndarray], ...] = field(default=())
+    floor: FloorLines | None = None
     legend: Legend | None = None
     is_mirrored: bool = False
     shows_labels: bool = True

@@ -16,11 +16,11 @@ from calibration.color_map import COLOR_SIZE, ColorMap
 from live.sources.base import SourceInfo
 from skeleton.frames import Body, BodyFrame
 
-MARGIN = 0.1
+MARGIN = 0.07
 """Share of the canvas kept free below."""
 SIDE_MARGIN = 0.05
 """Share kept free left and right."""
-LABEL_MARGIN = 0.16
+LABEL_MARGIN = 0.11
 """Share kept free at the top, where the labels are."""
 LARGEST_ZOOM = 1.5
 SETTLING_S = 0.35
@@ -32,7 +32,7 @@ FARTHEST_CANVAS = 2.0
 
 GRID_X_M = np.arange(-4.0, 4.01, 0.5)
 GRID_Z_M = np.arange(1.0, 6.51, 0.5)
-GRID_STEP_M = 0.25
+GRID_STEP_M = 0.5
 """Lines are drawn in pieces of this length: the color map bends them slightly."""
 WIDEST_SLOPE = 1.6
 """|x/z| beyond which the cubic color map, fitted to |x/z| < 0.8, bends lines visibly."""
@@ -45,7 +45,33 @@ FLOOR_PERCENT = 20
 FLOOR_STEP_M = 0.02
 """A floor that moves less stays where it is: the grid must not tremble."""
 
-FloorLines = tuple[tuple[np.ndarray, np.ndarray], ...]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FloorLines:
+    """The floor grid.
+
+    Attributes:
+        pieces: (N, 2, 2) canvas pixels: start and end of each piece.
+        strength: (N,) 0..1, fading with distance and towards the sides, so that the grid has no edge.
+    """
+
+    pieces: np.ndarray
+    strength: np.ndarray
+
+
+def _ground_pieces() -> tuple[np.ndarray, np.ndarray]:
+    """The grid on the floor: (N, 2, 2) x and z of both ends in meters, and (N,) strength."""
+    along_z = np.arange(GRID_Z_M[0], GRID_Z_M[-1] + 1e-6, GRID_STEP_M)
+    along_x = np.arange(GRID_X_M[0], GRID_X_M[-1] + 1e-6, GRID_STEP_M)
+    lines = [np.stack([np.full_like(along_z, x), along_z], axis=1) for x in GRID_X_M]
+    lines += [np.stack([along_x, np.full_like(along_x, z)], axis=1) for z in GRID_Z_M]
+    pieces = np.concatenate([np.stack([line[:-1], line[1:]], axis=1) for line in lines])
+    x, z = pieces.mean(axis=1).T
+    strength = np.clip((GRID_Z_M[-1] - z) / 4.0, 0.0, 1.0) * np.clip(1.15 - np.abs(x) / 3.2, 0.0, 1.0)
+    return pieces, strength
+
+
+GROUND, GROUND_STRENGTH = _ground_pieces()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +112,7 @@ class Stage:
         self._floor_m: float | None = None
         self._plane: tuple[float, float, float, float] | None = None
         self._time_s: float | None = None
-        self._lines: FloorLines = ()
+        self._lines: FloorLines | None = None
         self._lines_key: object = None
 
     @property
@@ -112,24 +138,17 @@ class Stage:
         pixels = self._map.project(np.asarray(joints, dtype=np.float64)) * self._scale
         return self.framing.apply(pixels) if self._fits_people else pixels
 
-    def floor_lines(self) -> FloorLines:
-        """Returns the floor grid as polylines: (N, 2) canvas pixels and (N,) strength 0..1; empty without a floor.
+    def floor(self) -> FloorLines | None:
+        """Returns the floor grid in short pieces, or None without a floor.
 
-        The same tuple as long as nothing moves, so that a painter can keep what it drew.
+        The same object as long as nothing moves, so that a painter can keep what it drew.
         """
         if not self._fits_people or (self._plane is None and self._floor_m is None):
-            return ()
+            return None
         key = (self.framing, self._floor_m, self._plane)
         if key != self._lines_key:
-            self._lines_key, self._lines = key, self._drawn_lines()
+            self._lines_key, self._lines = key, self._floor_lines()
         return self._lines
-
-    def _drawn_lines(self) -> FloorLines:
-        along_z = np.arange(GRID_Z_M[0], GRID_Z_M[-1] + 1e-6, GRID_STEP_M)
-        along_x = np.arange(GRID_X_M[0], GRID_X_M[-1] + 1e-6, GRID_STEP_M)
-        ground = [np.stack([np.full_like(along_z, x), along_z], axis=1) for x in GRID_X_M]
-        ground += [np.stack([along_x, np.full_like(along_x, z)], axis=1) for z in GRID_Z_M]
-        return tuple(self._floor_line(line) for line in ground)
 
     def shadow(self, body: Body) -> np.ndarray | None:
         """Returns the outline of the shadow under a body, (N, 2) canvas pixels, or None."""
@@ -141,14 +160,12 @@ class Stage:
         ground = np.stack([x + SHADOW_RADIUS_M * np.cos(turn), z + SHADOW_RADIUS_M * np.sin(turn)], axis=1)
         return self.project(self._on_floor(ground))
 
-    def _floor_line(self, ground: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        points = self._on_floor(ground)
-        slope = np.abs(points[:, :2] / points[:, 2:]).max(axis=1)
-        points[slope > WIDEST_SLOPE] = np.nan
-        # Fades with distance and towards the sides, so that the grid has no edge.
-        strength = np.clip((GRID_Z_M[-1] - ground[:, 1]) / 4.0, 0.0, 1.0)
-        strength = strength * np.clip(1.15 - np.abs(ground[:, 0]) / 3.2, 0.0, 1.0)
-        return self.project(points), strength
+    def _floor_lines(self) -> FloorLines:
+        ends = self._on_floor(GROUND.reshape(-1, 2))
+        ends[np.abs(ends[:, :2] / ends[:, 2:]).max(axis=1) > WIDEST_SLOPE] = np.nan
+        pieces = self.project(ends).reshape(-1, 2, 2)
+        is_visible = np.isfinite(pieces).all(axis=(1, 2)) & (GROUND_STRENGTH > 0)
+        return FloorLines(pieces[is_visible], GROUND_STRENGTH[is_visible])
 
     def _on_floor(self, ground: np.ndarray) -> np.ndarray:
         """(N, 2) x and z on the floor -> (N, 3) points."""

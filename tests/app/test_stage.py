@@ -27,7 +27,7 @@ def test_with_a_color_picture_joints_lie_where_the_map_says() -> None:
     standing = body(1, x=0.4)
     settled(stage, standing)
     assert np.allclose(stage.project(standing.joints), color_map.project(standing.joints))
-    assert stage.floor_lines() == ()
+    assert stage.floor() is None
 
 
 def test_a_smaller_copy_of_the_color_video_scales_the_map() -> None:
@@ -58,9 +58,9 @@ def test_a_joint_in_the_wrong_place_does_not_move_the_view() -> None:
 
 def test_the_view_stands_still_once_everybody_fits() -> None:
     stage = settled(Stage(REPLAY), body(1))
-    before, lines = stage.framing, stage.floor_lines()
+    before, lines = stage.framing, stage.floor()
     settled(stage, body(1))
-    assert stage.framing == before and stage.floor_lines() is lines
+    assert stage.framing == before and stage.floor() is lines
 
 
 def test_the_floor_goes_through_the_lowest_feet() -> None:
@@ -72,6 +72,8 @@ def test_the_floor_goes_through_the_lowest_feet() -> None:
 
 def test_a_floor_plane_of_the_recording_is_used() -> None:
     stage = settled(Stage(REPLAY), body(1), floor=(0.0, 1.0, 0.0, 1.4))
-    points = np.concatenate([line for line, _ in stage.floor_lines()])
+    floor = stage.floor()
+    assert floor is not None
+    points = floor.pieces.reshape(-1, 2)
     expected = stage.project(np.array([0.0, -1.4, 2.0]))
     assert np.nanmin(np.abs(points - expected).sum(axis=1)) < 1.0
