@@ -18,7 +18,7 @@ from PyQt5.QtWidgets import (
 )
 
 from app import theme
-from app.presenter import clock, readable
+from app.wording import clock, readable
 from live.view import ActionEvent
 
 COLUMNS = ("Start", "Length", "Person", "Action", "Confidence")

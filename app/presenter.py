@@ -6,16 +6,16 @@ The presenter keeps what outlives a view: the chosen person, the bounded list of
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections import deque
-from dataclasses import dataclass
 
 import numpy as np
 
 from app import theme
 from app.heat import HeatScale
+from app.presentation import ScoreRow, Scores, StatusTexts, TransportState
 from app.scene import Figure, Legend, Scene
 from app.stage import Stage
+from app.wording import STATUS_COLORS, clock, losses, model_hint, person_label, readable, status_text
 from live.sources.base import SourceInfo, SourceStatus
 from live.view import ActionEvent, PersonState, PersonView, PipelineView
 from skeleton.frames import Body, BodyFrame
@@ -24,102 +24,6 @@ MOST_EVENTS = 500
 """Older ones leave the list: a window that runs for a week must not grow."""
 MOST_SCORES = 12
 """Up to so many classes keep their places; of more, the likeliest are shown."""
-
-STATE_TEXTS = {
-    PersonState.WARMING_UP: "warming up",
-    PersonState.NOTHING: "no action",
-    PersonState.LOST: "out of view",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreRow:
-    """One bar of the score panel.
-
-    Attributes:
-        label: Class name, for people.
-        probability: 0..1.
-        is_action: Whether this is the action going on.
-    """
-
-    label: str
-    probability: float
-    is_action: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """The score panel.
-
-    Attributes:
-        people: Numbers of the people in view.
-        person: The one shown, or None.
-        rows: Bars, in a steady order.
-        threshold: Where an action starts, 0..1, or None without a model.
-        note: A line instead of bars, or empty.
-    """
-
-    people: tuple[int, ...] = ()
-    person: int | None = None
-    rows: tuple[ScoreRow, ...] = ()
-    threshold: float | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TransportState:
-    """The transport bar.
-
-    Attributes:
-        can_pause: Whether time can be stopped.
-        can_step: Whether there is a frame before this one to go back to.
-        can_seek: Whether there is an end, so that the slider means something.
-        is_playing: Which face the play button has.
-        time_s: Seconds since the start.
-        duration_s: Length, or None.
-        index: Frame number.
-        speed: Times real time; None where the source does not say.
-        is_looping: Whether the end goes on at the start.
-        text: "0:03.4 / 0:05.1".
-    """
-
-    can_pause: bool = False
-    can_step: bool = False
-    can_seek: bool = False
-    is_playing: bool = False
-    time_s: float = 0.0
-    duration_s: float | None = None
-    index: int = 0
-    speed: float | None = None
-    is_looping: bool = False
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class StatusTexts:
-    """The status line, left to right.
-
-    Attributes:
-        source: Name and state of the source.
-        source_color: Color of the dot beside it.
-        rate: Frames a second.
-        latency: Frame received to decision made.
-        losses: What was dropped; empty when nothing was.
-        has_losses: Whether a loss needs attention.
-        provider: What computes.
-        model: Its name.
-        model_hint: What the model file says of itself.
-    """
-
-    source: str = ""
-    source_color: theme.Color = theme.FAINT
-    rate: str = ""
-    latency: str = ""
-    losses: str = ""
-    has_losses: bool = False
-    provider: str = ""
-    model: str = ""
-    model_hint: str = ""
 
 
 class Presenter:
@@ -235,15 +139,15 @@ class Presenter:
             if statistics.latency_p99_ms is not None:
                 latency += f" · p99 {statistics.latency_p99_ms:.1f} ms"
         return StatusTexts(
-            source=f"{name} · {_status_text(view.status)}" if name else _status_text(view.status),
-            source_color=_STATUS_COLORS[view.status],
+            source=f"{name} · {status_text(view.status)}" if name else status_text(view.status),
+            source_color=STATUS_COLORS[view.status],
             rate=f"{statistics.source_fps:.1f} fps" if view.frame is not None else "",
             latency=latency,
-            losses=_losses(view),
+            losses=losses(view),
             has_losses=statistics.events_lost > 0,
             provider=model.provider if model else "",
             model=model.card.name if model else "no model",
-            model_hint=_model_hint(view),
+            model_hint=model_hint(view),
         )
 
     def _figures(self, view: PipelineView) -> tuple[Figure, ...]:
@@ -265,7 +169,7 @@ class Presenter:
         assert self._stage is not None and view.source is not None
         measured = np.array(view.source.layout.measured)
         drawable = body.seen & measured & np.isfinite(points).all(axis=1)
-        label, detail = _label(one)
+        label, detail = person_label(one)
         number = one.person if one else 0
         return Figure(
             body_id=body.tracking_id,
@@ -298,7 +202,7 @@ class Presenter:
         if view.status is SourceStatus.FAILED:
             return "Open a recording with Ctrl+O, or show the demo with Ctrl+D"
         if view.frame is None:
-            return _status_text(view.status)
+            return status_text(view.status)
         return "" if view.frame.bodies else "Nobody in view"
 
     def _selected(self, view: PipelineView) -> PersonView | None:
@@ -322,25 +226,6 @@ class Presenter:
         self.events.append(event)
 
 
-def clock(time_s: float) -> str:
-    """Returns a time as "1:02.3" or "1:00:02.3"."""
-    tenths = round(max(0.0, time_s) * 10)
-    minutes, rest = divmod(tenths, 600)
-    hours, minutes = divmod(minutes, 60)
-    head = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
-    return f"{head}:{rest // 10:02d}.{rest % 10}"
-
-
-def speed_text(speed: float) -> str:
-    """Returns a speed as "0.5×" or "max"."""
-    return "max" if math.isinf(speed) else f"{speed:g}×"
-
-
-def readable(label: str) -> str:
-    """Returns a class name as people write it: "deep_squat" is "deep squat"."""
-    return label.replace("_", " ").strip() or label
-
-
 def events_of(events: deque[ActionEvent]) -> tuple[ActionEvent, ...]:
     """Returns the events, the newest first, as the list shows them."""
     return tuple(reversed(events))
@@ -349,49 +234,6 @@ def events_of(events: deque[ActionEvent]) -> tuple[ActionEvent, ...]:
 def ended(event: ActionEvent, *, at_s: float) -> ActionEvent:
     """Returns the event, ended at ``at_s`` when it was still going on."""
     return event if event.end_s is not None else dataclasses.replace(event, end_s=max(at_s, event.start_s))
-
-
-_STATUS_COLORS = {
-    SourceStatus.OPENING: theme.WARNING,
-    SourceStatus.STREAMING: theme.GOOD,
-    SourceStatus.PAUSED: theme.QUIET,
-    SourceStatus.ENDED: theme.QUIET,
-    SourceStatus.LOST: theme.ERROR,
-    SourceStatus.FAILED: theme.ERROR,
-}
-
-
-def _status_text(status: SourceStatus) -> str:
-    return {SourceStatus.OPENING: "opening …", SourceStatus.LOST: "lost, reconnecting …"}.get(status, status.value)
-
-
-def _label(one: PersonView | None) -> tuple[str, str]:
-    """The text beside a person and the quieter one after it."""
-    if one is None:
-        return "", ""
-    if one.state is PersonState.ACTION and one.label:
-        return readable(one.label), f"{one.confidence:.0%}"
-    if one.state is PersonState.WARMING_UP:
-        return STATE_TEXTS[one.state], f"{one.warm_up:.0%}"
-    return STATE_TEXTS.get(one.state, one.state.value), ""
-
-
-def _losses(view: PipelineView) -> str:
-    """Frames the recognizer skipped are state, and normal when it is slower than the source; lost events are not."""
-    statistics = view.statistics
-    if statistics.events_lost:
-        return f"{statistics.events_lost} events lost"
-    share = statistics.frames_unrecognized / max(1, statistics.frames_read)
-    return f"{share:.0%} of frames skipped" if share >= 0.005 else ""
-
-
-def _model_hint(view: PipelineView) -> str:
-    if view.model is None:
-        return ""
-    card = view.model.card
-    lines = [f"{view.model.file}: {card.network}, {len(card.labels)} classes, {card.span_s:g} s window"]
-    lines += [f"{key}: {value}" for key, value in list(card.results.items())[:4]]
-    return "\n".join([*lines, card.license] if card.license else lines)
 
 
 def _distance(body: Body) -> float:

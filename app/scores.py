@@ -7,7 +7,7 @@ from PyQt5.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PyQt5.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from app import theme
-from app.presenter import ScoreRow, Scores
+from app.presentation import ScoreRow, Scores
 
 ROW_HEIGHT = 30
 BAR_HEIGHT = 5

@@ -6,7 +6,7 @@ from PyQt5.QtCore import Qt
 from PyQt5.QtWidgets import QFrame, QHBoxLayout, QLabel, QWidget
 
 from app import theme
-from app.presenter import StatusTexts
+from app.presentation import StatusTexts
 
 
 class StatusLine(QFrame):

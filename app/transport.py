@@ -9,8 +9,9 @@ from PyQt5.QtCore import QSize, Qt, pyqtSignal
 from PyQt5.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
 from app.icons import icon
-from app.presenter import TransportState, speed_text
+from app.presentation import TransportState
 from app.timeline import Timeline
+from app.wording import speed_text
 from live.sources.base import Transport
 from live.view import ActionEvent
 

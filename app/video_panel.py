@@ -6,7 +6,8 @@ from PyQt5.QtCore import QRectF, Qt
 from PyQt5.QtGui import QColor, QFont, QPainter
 
 from app import theme
-from app.presenter import Presenter, clock, events_of, readable
+from app.presenter import Presenter, events_of
+from app.wording import clock, readable
 from live.view import ActionEvent, PersonView, PipelineView
 
 PAD = 16.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -42,8 +43,12 @@ def session(pipeline: FakePipeline) -> Session:
 
 
 @pytest.fixture
-def window(application: QApplication, session: Session, tmp_path: Path) -> Iterator[MainWindow]:
-    """An open window that has shown one view."""
+def window(
+    application: QApplication, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[MainWindow]:
+    """An open window that has shown one view; a slot that raises fails the test instead of ending the tests."""
+    raised: list[BaseException] = []
+    monkeypatch.setattr(sys, "excepthook", lambda kind, error, trace: raised.append(error))
     window = MainWindow(session, QSettings(str(tmp_path / "settings.ini"), QSettings.IniFormat))
     session.start()
     window.show()
@@ -52,6 +57,7 @@ def window(application: QApplication, session: Session, tmp_path: Path) -> Itera
     window.tick()
     yield window
     window.close()
+    assert raised == []
 
 
 @pytest.fixture

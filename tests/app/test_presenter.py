@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from app import theme
-from app.presenter import MOST_EVENTS, MOST_SCORES, Presenter, clock, readable, speed_text
+from app.presenter import MOST_EVENTS, MOST_SCORES, Presenter
+from app.wording import clock, readable, speed_text
 from live.sources.base import Position, SourceStatus
 from live.view import PersonState, PipelineView, Statistics
 from skeleton.frames import BodyFrame
@@ -183,9 +184,10 @@ def test_another_source_keeps_the_switches_and_drops_the_events() -> None:
     [
         (Statistics(frames_read=1000, frames_unrecognized=3), "", False),
         (Statistics(frames_read=1000, frames_unrecognized=120), "12% of frames skipped", False),
+        (Statistics(frames_read=1000, frames_lost=7), "7 frames lost", False),
         (Statistics(frames_read=1000, events_lost=2), "2 events lost", True),
     ],
-    ids=["next to none", "slow computer", "lost facts"],
+    ids=["next to none", "slow computer", "slow connection", "lost facts"],
 )
 def test_losses_are_said(statistics: Statistics, losses: str, has_losses: bool) -> None:
     shown = view(person(1), statistics=statistics)

@@ -1,0 +1,84 @@
+"""How things are said: times, speeds, labels, states and losses as words. No Qt."""
+
+from __future__ import annotations
+
+import math
+
+from app import theme
+from live.sources.base import SourceStatus
+from live.view import PersonState, PersonView, PipelineView
+
+STATE_TEXTS = {
+    PersonState.WARMING_UP: "warming up",
+    PersonState.NOTHING: "no action",
+    PersonState.LOST: "out of view",
+}
+
+
+def clock(time_s: float) -> str:
+    """Returns a time as "1:02.3" or "1:00:02.3"."""
+    tenths = round(max(0.0, time_s) * 10)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    head = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
+    return f"{head}:{rest // 10:02d}.{rest % 10}"
+
+
+def speed_text(speed: float) -> str:
+    """Returns a speed as "0.5×" or "max"."""
+    return "max" if math.isinf(speed) else f"{speed:g}×"
+
+
+def readable(label: str) -> str:
+    """Returns a class name as people write it: "deep_squat" is "deep squat"."""
+    return label.replace("_", " ").strip() or label
+
+
+STATUS_COLORS = {
+    SourceStatus.OPENING: theme.WARNING,
+    SourceStatus.STREAMING: theme.GOOD,
+    SourceStatus.PAUSED: theme.QUIET,
+    SourceStatus.ENDED: theme.QUIET,
+    SourceStatus.LOST: theme.ERROR,
+    SourceStatus.FAILED: theme.ERROR,
+}
+
+
+def status_text(status: SourceStatus) -> str:
+    """Returns what a source is doing."""
+    return {SourceStatus.OPENING: "opening …", SourceStatus.LOST: "lost, reconnecting …"}.get(status, status.value)
+
+
+def person_label(one: PersonView | None) -> tuple[str, str]:
+    """Returns the text beside a person and the quieter one after it."""
+    if one is None:
+        return "", ""
+    if one.state is PersonState.ACTION and one.label:
+        return readable(one.label), f"{one.confidence:.0%}"
+    if one.state is PersonState.WARMING_UP:
+        return STATE_TEXTS[one.state], f"{one.warm_up:.0%}"
+    return STATE_TEXTS.get(one.state, one.state.value), ""
+
+
+def losses(view: PipelineView) -> str:
+    """Returns what was lost, or nothing.
+
+    Frames that the recognizer skipped are state, and normal when it is slower than the source; lost events are not.
+    """
+    statistics = view.statistics
+    if statistics.events_lost:
+        return f"{statistics.events_lost} events lost"
+    if statistics.frames_lost:
+        return f"{statistics.frames_lost} frames lost"
+    share = statistics.frames_unrecognized / max(1, statistics.frames_read)
+    return f"{share:.0%} of frames skipped" if share >= 0.005 else ""
+
+
+def model_hint(view: PipelineView) -> str:
+    """Returns what the model file says of itself, one fact a line."""
+    if view.model is None:
+        return ""
+    card = view.model.card
+    lines = [f"{view.model.file}: {card.network}, {len(card.labels)} classes, {card.span_s:g} s window"]
+    lines += [f"{key}: {value}" for key, value in list(card.results.items())[:4]]
+    return "\n".join([*lines, card.license] if card.license else lines)
