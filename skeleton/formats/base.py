@@ -78,17 +78,7 @@ class FramesOnDemand(Sequence[BodyFrame]):
 
 
 def read_lines(path: Path) -> list[str]:
-    """Returns the lines of a text recording; raises as ``read_bytes`` does."""
-    return lines_of(read_bytes(path))
-
-
-def lines_of(data: bytes) -> list[str]:
-    """Returns the lines of a text, at least one; what is not UTF-8 becomes a question mark that no number holds."""
-    return data.decode("utf-8", errors="replace").splitlines() or [""]
-
-
-def read_bytes(path: Path) -> bytes:
-    """Returns the content of a text recording.
+    """Returns the lines of a text recording, at least one; what is not UTF-8 becomes a mark that no number holds.
 
     Raises:
         RecordingError: The file is larger than ``LARGEST_TEXT`` or cannot be read.
@@ -100,7 +90,8 @@ def read_bytes(path: Path) -> bytes:
             f"A text recording may have at most {LARGEST_TEXT >> 20} MiB, but {path} is larger.",
             remedy="Cut it into parts, or convert it to .mcap where it was made.",
         )
-    return data.removeprefix(b"\xef\xbb\xbf")  # the byte order mark that Excel writes
+    data = data.removeprefix(b"\xef\xbb\xbf")  # the byte order mark that Excel writes
+    return data.decode("utf-8", errors="replace").splitlines() or [""]
 
 
 def opened(path: Path) -> BinaryIO:

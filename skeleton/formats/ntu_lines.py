@@ -81,19 +81,23 @@ def _count(path: Path, lines: list[str], position: int, what: str) -> int:
 
 
 def _body_line(path: Path, lines: list[str], position: int) -> tuple[list[int], tuple[float, float]]:
-    """The eight whole numbers of a body line, and its lean."""
     cells = lines[position].split() if position < len(lines) else []
     if len(cells) != BODY_VALUES:
         where = min(position, len(lines) - 1)
         raise _wrong(path, where, f"a body must have {BODY_VALUES} values, found {len(cells)}")
     try:
-        # The id is read as text -> int: it exceeds 2**53, and a float would merge neighboring ids.
-        numbers = [int(cell) for cell in cells[:7] + cells[9:]]
-        if not -(2**63) <= numbers[0] < 2**64 or max(map(abs, numbers[1:])) > LARGEST_FLAG:
+        identity, *flags, left, forward, state = cells
+        numbers = [int(identity), *map(int, flags), int(state)]
+        if not is_id(numbers[0]) or any(abs(number) > LARGEST_FLAG for number in numbers[1:]):
             raise ValueError
-        return numbers, (_number(cells[7]), _number(cells[8]))
+        return numbers, (_number(left), _number(forward))
     except ValueError:
         raise _wrong(path, position, "a body line must hold whole numbers and the lean") from None
+
+
+def is_id(number: int) -> bool:
+    """Tells whether a number fits 64 bits, with or without a sign."""
+    return -(2**63) <= number < 2**64
 
 
 def _joint_line(path: Path, lines: list[str], position: int) -> list[float]:

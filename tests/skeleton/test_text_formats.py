@@ -3,60 +3,15 @@
 from __future__ import annotations
 
 import math
-import random
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from skeleton.errors import RecordingError
-from skeleton.formats.decimals import read_numbers
 from skeleton.formats.table import open_recording, write_recording
 from skeleton.layout import KINECT_V2, KINECT_V2_19
 from tests.recordings import FIRST_ID, assert_same_frames, walking_recording
-
-number_texts = st.one_of(
-    st.floats(allow_nan=False).map(repr),
-    st.floats(-100, 100).map(lambda value: f"{value:.7g}"),
-    st.floats(-1e9, 1e9).map(lambda value: f"{value:.3f}"),
-    st.integers(-(10**18), 10**18).map(str),
-    st.sampled_from(
-        ["0", "-0", ".5", "-.5", "5.", "1e-05", "NaN", "-inf", "007", "999999999999.99", "0.1234567890123"]
-    ),
-)
-
-
-@given(
-    st.lists(st.lists(number_texts, min_size=1, max_size=9), min_size=1, max_size=20), st.sampled_from(["\n", "\r\n"])
-)
-def test_many_numbers_at_once_are_the_numbers_of_float(lines: list[list[str]], line_end: str) -> None:
-    numbers = read_numbers(line_end.join(map(" ".join, lines)).encode())
-    assert numbers is not None
-    wanted = np.array([float(text) for line in lines for text in line])
-    np.testing.assert_array_equal(numbers.values, wanted)
-    np.testing.assert_array_equal(np.signbit(numbers.values), np.signbit(wanted))
-    assert numbers.ends_line.sum() == len(lines)
-
-
-@pytest.mark.parametrize(
-    "text", ["", " ", "1  2", "1 2 x", "1..2", "1 - 2", ". 1", "1\n\n2", "1\r2", "1\t\t2", " 1", "1 \n2"]
-)
-def test_an_irregular_text_is_left_to_the_line_reader(text: str) -> None:
-    assert read_numbers(text.encode()) is None
-
-
-def test_numbers_are_read_alike_wherever_the_text_is_cut_into_pieces() -> None:
-    rng = random.Random(3)
-    lines = [" ".join(f"{rng.uniform(-9, 9):.{rng.randint(1, 9)}f}" for _ in range(12)) for _ in range(2000)]
-    numbers = read_numbers("\r\n".join(lines).encode())
-    assert numbers is not None
-    np.testing.assert_array_equal(numbers.values, [float(text) for line in lines for text in line.split()])
-    np.testing.assert_array_equal(np.flatnonzero(numbers.ends_line), np.arange(11, 24000, 12))
-    ids = read_numbers(b"\n".join([b"72057594037931101 0.5"] * 4000))
-    assert ids is not None
-    assert {ids.integer(index) for index in range(0, 8000, 2)} == {72057594037931101}
 
 
 @pytest.fixture
