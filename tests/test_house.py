@@ -86,9 +86,10 @@ def test_no_load_path_unpickles() -> None:
     for _, file in room_files():
         text = file.read_text(encoding="utf-8")
         names = imports(file)
-        if names & {"pickle", "marshal", "shelve", "dill", "joblib"} or "allow_pickle=True" in text:
+        # The name of pickle's error may be needed to catch it; its loader never is.
+        if names & {"marshal", "shelve", "dill", "joblib"} or "pickle.load" in text or "allow_pickle=True" in text:
             wrong.append(str(file))
-        if "torch.load(" in text and "weights_only=True" not in text:
+        if text.count("torch.load(") != text.count("weights_only=True"):
             wrong.append(str(file))
     assert not wrong
 
