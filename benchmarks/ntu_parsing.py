@@ -19,6 +19,8 @@ import numpy as np
 from skeleton.formats import ntu
 
 FRAMES = 100
+ENDS = [3, 15, 19, 21, 22, 23, 24]
+"""Head, feet, hand tips and thumbs: the sensor gives the ends of limbs no orientation."""
 REPETITIONS = 200
 
 
@@ -48,7 +50,9 @@ def synthetic_file() -> str:
         lines += ["1", "72057594037931101 0 1 1 1 1 0 0.02764709 0.05745083 2", "25"]
         position = random.uniform(-1, 1, (25, 3)) + (0, 0, 3)
         pixels = random.uniform(100, 400, (25, 2)), random.uniform(200, 900, (25, 2))
-        rows = np.hstack([position, *pixels, random.uniform(-1, 1, (25, 4))])
+        orientation = random.uniform(-1, 1, (25, 4))
+        orientation[ENDS] = 0
+        rows = np.hstack([position, *pixels, orientation])
         lines += [" ".join(f"{value:.7g}" for value in row) + " 2" for row in rows]
     return "\r\n".join(lines) + "\r\n"
 

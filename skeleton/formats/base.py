@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,14 +85,17 @@ def read_lines(path: Path) -> list[str]:
         RecordingError: The file is larger than ``LARGEST_TEXT`` or cannot be read.
     """
     with opened(path) as file:
-        data = file.read(LARGEST_TEXT + 1)
-    if len(data) > LARGEST_TEXT:
+        size = os.fstat(file.fileno()).st_size
+        data = file.read(size) if size <= LARGEST_TEXT else b""
+    if size > LARGEST_TEXT:
         raise RecordingError(
             f"A text recording may have at most {LARGEST_TEXT >> 20} MiB, but {path} is larger.",
             remedy="Cut it into parts, or convert it to .mcap where it was made.",
         )
-    data = data.removeprefix(b"\xef\xbb\xbf")  # the byte order mark that Excel writes
-    return data.decode("utf-8", errors="replace").splitlines() or [""]
+    text = data.decode("utf-8", errors="replace")
+    if text.startswith("\ufeff"):  # the byte order mark that Excel writes
+        text = text[1:]
+    return text.splitlines() or [""]
 
 
 def opened(path: Path) -> BinaryIO:
