@@ -32,6 +32,7 @@ class Scores:
         rows: Bars, in a steady order.
         threshold: Where an action starts, 0..1, or None without a model.
         note: A line instead of bars, or empty.
+        room: Bars to keep room for, so that the panel does not jump when somebody leaves.
     """
 
     people: tuple[int, ...] = ()
@@ -39,6 +40,7 @@ class Scores:
     rows: tuple[ScoreRow, ...] = ()
     threshold: float | None = None
     note: str = ""
+    room: int = 1
 
 
 @dataclass(frozen=True, slots=True)

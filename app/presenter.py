@@ -90,19 +90,15 @@ class Presenter:
         """Returns the class scores of the chosen person, or of whoever came first."""
         people = tuple(one.person for one in view.people)
         one = self._selected(view)
-        if view.frame is None:
-            return Scores(people, note="Waiting for the first frame")
-        if view.model is None:
-            return Scores(people, one.person if one else None, note="No model loaded")
-        if one is None:
-            return Scores(people, note="Nobody in view")
-        if one.probabilities is None:
-            return Scores(people, one.person, note=f"Warming up: {one.warm_up:.0%} of the first window")
-        labels = view.model.card.labels
+        labels = view.model.card.labels if view.model else ()
+        room = max(1, min(len(labels), MOST_SCORES))
+        note = _score_note(view, one)
+        if note or one is None or one.probabilities is None or view.model is None:
+            return Scores(people, one.person if one else None, note=note, room=room)
         rows = [ScoreRow(readable(k), float(p), k == one.label) for k, p in zip(labels, one.probabilities)]
         if len(rows) > MOST_SCORES:
             rows = sorted(rows, key=lambda row: -row.probability)[:MOST_SCORES]
-        return Scores(people, one.person, tuple(rows), view.model.card.enter_threshold)
+        return Scores(people, one.person, tuple(rows), view.model.card.enter_threshold, room=room)
 
     def transport(self, view: PipelineView) -> TransportState:
         """Returns what the transport bar shows and allows."""
@@ -234,6 +230,19 @@ def events_of(events: deque[ActionEvent]) -> tuple[ActionEvent, ...]:
 def ended(event: ActionEvent, *, at_s: float) -> ActionEvent:
     """Returns the event, ended at ``at_s`` when it was still going on."""
     return event if event.end_s is not None else dataclasses.replace(event, end_s=max(at_s, event.start_s))
+
+
+def _score_note(view: PipelineView, one: PersonView | None) -> str:
+    """Why there are no scores, or nothing."""
+    if view.frame is None:
+        return "Waiting for the first frame"
+    if view.model is None:
+        return "No model loaded"
+    if one is None:
+        return "Nobody in view"
+    if one.state is PersonState.LOST:
+        return "Out of view"
+    return f"Warming up: {one.warm_up:.0%} of the first window" if one.probabilities is None else ""
 
 
 def _distance(body: Body) -> float:

@@ -21,18 +21,18 @@ class Bars(QWidget):
         self._rows: tuple[ScoreRow, ...] = ()
         self._threshold: float | None = None
         self._color: theme.Color = theme.ACCENT
-        self._note = ""
+        self._note, self._room = "", 1
         self.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
         self.setMinimumHeight(ROW_HEIGHT)
 
     def sizeHint(self) -> QSize:
         """As high as its rows."""
-        return QSize(200, max(1, len(self._rows)) * ROW_HEIGHT)
+        return QSize(200, self._room * ROW_HEIGHT)
 
     def show_scores(self, scores: Scores) -> None:
         """Shows other values."""
-        is_resized = len(scores.rows) != len(self._rows)
-        self._rows, self._threshold, self._note = scores.rows, scores.threshold, scores.note
+        is_resized = scores.room != self._room
+        self._rows, self._threshold, self._note, self._room = scores.rows, scores.threshold, scores.note, scores.room
         self._color = theme.person_color(scores.person) if scores.person else theme.ACCENT
         if is_resized:
             self.updateGeometry()
@@ -44,7 +44,7 @@ class Bars(QWidget):
         painter.setRenderHint(QPainter.Antialiasing)
         if not self._rows:
             painter.setPen(QColor(*theme.QUIET))
-            painter.drawText(self.rect(), Qt.AlignLeft | Qt.AlignVCenter, self._note)
+            painter.drawText(self.rect().adjusted(0, 6, 0, 0), Qt.AlignLeft | Qt.AlignTop, self._note)
         row_height = min(float(ROW_HEIGHT), self.height() / max(1, len(self._rows)))
         for index, row in enumerate(self._rows):
             self._paint_row(painter, row, QRectF(0, index * row_height, self.width(), row_height))
