@@ -1,11 +1,14 @@
 """Measures how real the synthetic performers are: ``python -m benchmarks.performer_realism``.
 
-A model that was trained on real people only is asked what the performers do. Two numbers:
+A model that was trained on real people only is asked what the performers do. Two numbers tell:
 
 - *repetitions*: one repetition of a random body, side, view, place and tempo with the sensor's noise, cut from its
   start to its end as the model's one window. The aim is 0.80.
 - *in the stream*: three performers play for a while, and every repetition's window is cut out of the stream as the
   app cuts it: the model's span, with the repetition in its middle and whatever else happened around it.
+
+A third line tells how the whole app does, decision stage included, on two minutes of the same stream: how many
+repetitions lie in an event of their label, and how many events lie where nothing of the kind was done.
 
 Nothing of the performers is ever used to train a model: that would measure nothing.
 """
@@ -22,9 +25,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.machine import describe
+from live.offline import run
 from live.recognizer import Recognizer
-from live.sources.performer import EXERCISES, PerformerSource, perform, random_person
-from live.sources.performer_stage import YAW_DEG
+from live.sources.performer import EXERCISES, Performance, PerformerSource, perform, random_person
+from live.sources.performer_agenda import YAW_DEG
+from live.view import ActionEvent
 from models.card import ModelCard
 from skeleton import command_line
 from skeleton.layout import KINECT_V2
@@ -33,6 +38,9 @@ from skeleton.window import Window, cut
 MODEL = Path(__file__).resolve().parent.parent / "models" / "pretrained" / "exercises.onnx"
 REPETITIONS = 500
 STREAM_S = 600.0
+EVENTS_S = 120.0
+EVENT_SLACK_S = 0.5
+"""An event may begin this much after the repetition has ended: windows and smoothing look back."""
 SEED = 2026
 AIM = 0.80
 
@@ -59,6 +67,7 @@ def _measure(options: argparse.Namespace) -> None:
     recognizer = Recognizer(options.model, provider="cpu")
     single = repetitions(recognizer, count=options.repetitions, seed=options.seed)
     streamed = in_the_stream(recognizer, duration_s=options.stream, seed=options.seed)
+    found, done, false, told = events(recognizer, duration_s=min(EVENTS_S, options.stream), seed=options.seed)
     if options.json:
         print(
             json.dumps(
@@ -69,6 +78,9 @@ def _measure(options: argparse.Namespace) -> None:
                     "top1": round(share_right(single), 4),
                     "stream_repetitions": len(streamed),
                     "stream_top1": round(share_right(streamed), 4),
+                    "event_recall": round(found / max(done, 1), 4),
+                    "events": told,
+                    "events_of_nothing": false,
                 }
             )
         )
@@ -77,6 +89,7 @@ def _measure(options: argparse.Namespace) -> None:
     print(f"model          {recognizer.file}, span {recognizer.card.span_s:g} s, seed {options.seed}")
     print(f"repetitions    {share_right(single):.3f} of {len(single)} (aim {AIM})")
     print(f"in the stream  {share_right(streamed):.3f} of {len(streamed)}")
+    print(f"events         {found} of {done} repetitions lie in one of {told} events; {false} events in none")
     for label in EXERCISES:
         print(f"  {label:45}{_row(single, label):42}{_row(streamed, label)}")
 
@@ -121,6 +134,32 @@ def in_the_stream(recognizer: Recognizer, *, duration_s: float, seed: int, peopl
             _window(recognizer.card, times_s[near], joints[near], state[near], start_s=start_s, end_s=end_s)
         )
     return list(zip((performance.label for performance in done), _recognized(recognizer, windows)))
+
+
+def events(recognizer: Recognizer, *, duration_s: float, seed: int, people: int = 3) -> tuple[int, int, int, int]:
+    """Returns repetitions that lie in an event of their label, repetitions, events of nothing, and events."""
+    source = PerformerSource(people, seed, speed=math.inf)
+    told: list[ActionEvent] = []
+    first_s, newest_s = None, 0.0
+    for view in run(source, recognizer):
+        told += [event for event in view.events if event.end_s is not None]
+        if view.frame is not None:
+            first_s, newest_s = view.frame.time_s if first_s is None else first_s, view.frame.time_s
+        if newest_s >= duration_s:
+            done = source.performances(duration_s)
+            break
+
+    def belongs(event: ActionEvent, performance: Performance) -> bool:
+        begins_s, ends_s = event.start_s + first_s, event.end_s + first_s  # events count from the first frame
+        return (
+            (event.body_id, event.label) == (performance.body_id, performance.label)
+            and begins_s < performance.end_s + EVENT_SLACK_S
+            and ends_s > performance.start_s
+        )
+
+    found = sum(any(belongs(event, performance) for event in told) for performance in done)
+    nothing = sum(not any(belongs(event, performance) for performance in done) for event in told)
+    return found, len(done), nothing, len(told)
 
 
 def share_right(answers: list[Answer]) -> float:

@@ -14,11 +14,12 @@ import numpy as np
 
 from live.sources.base import Source, SourceInfo, SourceStatus, Transport
 from live.sources.clock import Clock
+from live.sources.performer_agenda import Performance
 from live.sources.performer_body import LEFT, RIGHT, Person, random_person, turned
 from live.sources.performer_exercises import EXERCISES
 from live.sources.performer_moves import Moves
-from live.sources.performer_sensor import SensorModel, hidden
-from live.sources.performer_stage import SENSOR_HEIGHT_M, Performance, Stage, in_view
+from live.sources.performer_sensor import SENSOR_HEIGHT_M, SensorModel, hidden, in_view
+from live.sources.performer_stage import Stage
 from skeleton.frames import BodyFrame
 from skeleton.layout import KINECT_V2
 

@@ -1,8 +1,8 @@
-"""How a Kinect v2 would see a performer: correlated noise, joints it guesses, joints it loses, hand states.
+"""How a Kinect v2 would see a performer: its view, correlated noise, joints it guesses or loses, hand states.
 
-Noise and spans are of the size seen in recordings of the real sensor (IRDS, LabanotationSuite): a few
-millimeters on the trunk, about a centimeter on hands and feet, more with distance, and slow, because the sensor
-filters its joints.
+The noise is sized after IRDS, recordings of the real sensor. There, a joint at rest moves by half a millimeter on the
+trunk, by one at the wrist, by four to six at hand and thumb (standard deviation over half a second); and it moves
+slowly, because the sensor filters its joints.
 """
 
 from __future__ import annotations
@@ -11,14 +11,21 @@ import numpy as np
 
 from skeleton.layout import INFERRED, KINECT_V2, NOT_TRACKED, TRACKED
 
-NOISE_M = {"Spine": 0.002, "Neck": 0.002, "Head": 0.002, "Shoulder": 0.003, "Hip": 0.003, "Elbow": 0.005,
-           "Knee": 0.005, "Wrist": 0.006, "Ankle": 0.006, "Hand": 0.008, "HandTip": 0.012, "Thumb": 0.014,
-           "Foot": 0.010}  # fmt: skip
+SENSOR_HEIGHT_M = (0.90, 1.00)
+"""How high the sensor stands: at least, and at most."""
+VIEW_TAN = (0.708, 0.577)
+"""Half the depth camera's view, 70.6 by 60 degrees, as tangents: across and up."""
+FARTHEST_M = 4.5
+"""The sensor tracks bodies up to here."""
+
+NOISE_M = {"Spine": 0.0010, "Neck": 0.0010, "Head": 0.0010, "Shoulder": 0.0012, "Hip": 0.0012, "Elbow": 0.0020,
+           "Knee": 0.0020, "Wrist": 0.0030, "Ankle": 0.0020, "Foot": 0.0030, "Hand": 0.006, "HandTip": 0.009,
+           "Thumb": 0.010}  # fmt: skip
 """Standard deviation of a joint's error at ``NOISE_AT_M``, meters."""
 NOISE_AT_M = 2.5
 INFERRED_NOISE_M = 0.03
 """Standard deviation of what is added while a joint is inferred."""
-_CORRELATION_S = 0.15  # the sensor's own smoothing
+_CORRELATION_S = 0.30  # the sensor's own smoothing
 _GUESS_CORRELATION_S = 0.4
 
 # Capsules that hide what is behind them: first joint, second joint, radius in meters.
@@ -31,7 +38,7 @@ _BEHIND_M = 0.10  # a joint this far behind a solid is hidden
 LOST_S = (0.1, 0.5)
 """How long a joint stays lost."""
 _LOST_PER_S = {"HandTip": 0.04, "Thumb": 0.05, "Hand": 0.02, "Foot": 0.02, "Wrist": 0.01, "Ankle": 0.01}
-_GUESSED_PER_S = {"HandTip": 0.10, "Thumb": 0.15, "Hand": 0.05, "Foot": 0.12, "Wrist": 0.03, "Ankle": 0.04}
+_GUESSED_PER_S = {"HandTip": 0.10, "Thumb": 0.15, "Hand": 0.05, "Foot": 0.05, "Wrist": 0.03, "Ankle": 0.04}
 GUESSED_S = (0.1, 0.8)
 """How long a joint stays inferred without being hidden."""
 
@@ -48,6 +55,19 @@ def _per_joint(table: dict[str, float]) -> np.ndarray:
 _NOISE = _per_joint(NOISE_M)
 _LOST = _per_joint(_LOST_PER_S)
 _GUESSED = _per_joint(_GUESSED_PER_S)
+
+
+def in_view(joints: np.ndarray) -> np.ndarray:
+    """Returns (...) bool: which of (..., 3) points in camera space the depth camera sees."""
+    x, y, z = np.moveaxis(joints, -1, 0)
+    return (np.abs(x) < VIEW_TAN[0] * z) & (np.abs(y) < VIEW_TAN[1] * z) & (z > 0.5)
+
+
+def clipped_edges(joints: np.ndarray) -> int:
+    """Returns which edges of the view cut a body, as the SDK's bit mask: 1 right, 2 left, 4 top, 8 bottom."""
+    across, up = joints[:, 0] / joints[:, 2], joints[:, 1] / joints[:, 2]
+    cut = (across.max() > VIEW_TAN[0], across.min() < -VIEW_TAN[0], up.max() > VIEW_TAN[1], up.min() < -VIEW_TAN[1])
+    return sum(bit for bit, is_cut in zip((1, 2, 4, 8), cut) if is_cut)
 
 
 def hidden(joints: np.ndarray, others: np.ndarray) -> np.ndarray:
