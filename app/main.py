@@ -21,7 +21,7 @@ if sys.platform == "win32":
     load()
 
 from app import preflight
-from app.logs import ExceptionHooks, start_logging, stop_logging
+from app.logs import ExceptionHooks, start_logging
 from app.options import DEMO_DURATION_S, PRETRAINED, Options, check, parse, source_kind
 from skeleton.command_line import run
 from skeleton.errors import ConfigError
@@ -48,17 +48,14 @@ def _start(options: Options) -> int:
     check(options)
     log_file = start_logging(is_verbose=options.is_verbose)
     hooks = ExceptionHooks(log_file, report=_print_error)
-    hooks.install()
-    try:
-        if options.is_headless:
-            return _render(options)
-        display = preflight.find_display()
-        if not display.name and not display.is_open:
-            print(f"No display ({display.reason}): rendering into a video instead of a window.", file=sys.stderr)
-            return _render(options)
-        return _open_window(options, display, hooks)
-    finally:
-        stop_logging()
+    hooks.install()  # for good: what nobody catches here still wants its traceback in the log file
+    if options.is_headless:
+        return _render(options)
+    display = preflight.find_display()
+    if not display.name and not display.is_open:
+        print(f"No display ({display.reason}): rendering into a video instead of a window.", file=sys.stderr)
+        return _render(options)
+    return _open_window(options, display, hooks)
 
 
 def _open_window(options: Options, display: preflight.Display, hooks: ExceptionHooks) -> int:
@@ -108,7 +105,8 @@ def _render(options: Options) -> int:
     from live.sources.table import SOURCES
 
     _require_libraries("offscreen")
-    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    if sys.platform.startswith("linux"):  # elsewhere the usual platform needs no screen, and offscreen has no fonts
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
     from app.application import font_problem, make_application
     from app.headless import print_progress, render
 

@@ -274,6 +274,23 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path, model: 
     assert done.stderr.splitlines()[-1].startswith("error: ")
 
 
+def test_a_programming_mistake_is_one_sentence_and_its_traceback_is_in_the_log(tmp_path: Path, model: Path) -> None:
+    code = (
+        "import sys; from app import headless, main\n"
+        "def fail(*_, **__): raise RuntimeError('a mistake')\n"
+        "headless.render = fail\n"
+        f"sys.exit(main.main(['--headless', '--provider', 'cpu', '--model', {str(model)!r}]))"
+    )
+    environment = {**NO_DISPLAY, "PYTHONPATH": str(REPOSITORY), "XDG_STATE_HOME": str(tmp_path / "state")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    [sentence] = done.stderr.splitlines()
+    log = tmp_path / "state" / "kinect-action-recognition" / "app.log"
+    assert done.returncode == 1 and "a mistake" in sentence and str(log) in sentence
+    assert "Traceback" in log.read_text()
+
+
 def test_flags_are_checked_before_anything_is_imported(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
