@@ -26,6 +26,8 @@ from skeleton.layout import KINECT_V2
 __all__ = ["EXERCISES", "LEFT", "RIGHT", "Performance", "PerformerSource", "Person", "perform", "random_person"]
 
 RATE_HZ = 30.0
+LATEST_S = 0.25
+"""A reader that comes later than this does not get the frames it missed all at once."""
 _JITTER_S = 0.0008  # standard deviation of the sensor clock's unevenness
 _BLOCK = 15  # frames computed together: half a second
 
@@ -81,6 +83,8 @@ class PerformerSource(Source):
         self._wall.sleep(min(wait_s, timeout_s))
         if wait_s > timeout_s:
             return None
+        if wait_s < -LATEST_S:
+            self._set_pace()  # whoever reads was held up: go on from here instead of hurrying after the clock
         frame = self._ahead.popleft()
         if not self._ahead:
             self._look_ahead(self._stage)

@@ -203,6 +203,18 @@ def test_it_counts_as_live_but_waits_when_told_to() -> None:
     source.close()
 
 
+def test_a_reader_that_was_held_up_goes_on_at_the_usual_pace() -> None:
+    clock = HandClock()
+    with PerformerSource(1, 0, clock=clock) as source:
+        source.read(timeout_s=0.5)
+        clock.sleep(3.0)
+        source.read(timeout_s=0.5)
+        resumed_s = clock.now_s()
+        for _ in range(30):
+            assert source.read(timeout_s=0.5) is not None
+    assert clock.now_s() - resumed_s == pytest.approx(1.0, abs=0.02)
+
+
 def test_time_increases_and_is_a_little_uneven(crowd: tuple[list[BodyFrame], PerformerSource]) -> None:
     steps_s = np.diff([frame.time_s for frame in crowd[0]])
     assert (steps_s > 0.01).all()
