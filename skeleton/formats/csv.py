@@ -31,6 +31,8 @@ UNITS = {"s": 1.0, "ms": 1e3, "100ns": 1e7}
 MILLISECONDS_FROM, TICKS_FROM = 1.0, 5000.0
 """Median step from which a time without a unit counts as milliseconds, and as 100 ns."""
 MOST_JOINTS = 256
+LONGEST_NAME = 256
+"""Characters. A header's cell that is longer names no joint."""
 _JOINT_COLUMN = re.compile(r"(?P<joint>.*?)[ _.:\-]*(?P<axis>x|y|z|state)(_m)?", re.IGNORECASE)
 _TIME_COLUMN = re.compile(r"(time|timestamp)(_(?P<unit>s|ms|100ns))?", re.IGNORECASE)
 
@@ -158,7 +160,8 @@ def _header_columns(path: Path, header: str) -> _Columns | None:
     cells = [cell.strip().strip('"') for cell in header.rstrip(", \r").split(",")]
     found: dict[str, dict[str, int]] = {}
     for column, cell in enumerate(cells):
-        match = _JOINT_COLUMN.fullmatch(cell)
+        # Its length is bounded, because the expression's time grows with the square of it.
+        match = _JOINT_COLUMN.fullmatch(cell) if len(cell) <= LONGEST_NAME else None
         if column and match and match["joint"]:
             found.setdefault(match["joint"], {})[match["axis"].lower()] = column
     if not found:

@@ -71,7 +71,7 @@ def info_from(facts: Mapping[str, str], *, format_name: str, path: Path, is_comp
         color_map = _numbers(json.loads(facts[name]), COLOR_MAP_TERMS) if name in facts else None
         name = "floor"
         floor = _numbers(json.loads(facts[name]), 4) if name in facts else None
-    except (KeyError, ValueError, TypeError, RecursionError):
+    except (KeyError, ValueError, TypeError, OverflowError, RecursionError):
         raise RecordingError(
             f"The recording {path} must say its {name}, but holds nothing that can be read."
         ) from None

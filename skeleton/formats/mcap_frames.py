@@ -104,7 +104,7 @@ def decode(data: bytes, *, joint_count: int, time_s: float) -> BodyFrame:
             bodies = tuple(_body(body, joint_count) for body in message["bodies"])
         floor = message.get("floor")
         return BodyFrame(
-            index=int(message["index"]),
+            index=_integer(message["index"]),
             time_s=time_s,
             bodies=bodies,
             floor=None if floor is None else _floats(floor, 4),  # type: ignore[arg-type]
@@ -126,7 +126,7 @@ def _body(body: dict[str, Any], joint_count: int) -> Body:
         joints=_points(body["joints"], joint_count, 3),
         state=state,
         hands=_integers(body.get("hands", (0, 0))),
-        clipped_edges=int(body.get("clipped_edges", 0)),
+        clipped_edges=_integer(body.get("clipped_edges", 0)),
         details=None if details is None else _details(details, joint_count),
     )
 
@@ -140,7 +140,7 @@ def _details(details: dict[str, Any], joint_count: int) -> BodyDetails:
         lean=(lean[0], lean[1]),
         hand_confidence=_integers(details["hand_confidence"]),
         is_restricted=bool(details["is_restricted"]),
-        tracking_state=int(details["tracking_state"]),
+        tracking_state=_integer(details["tracking_state"]),
     )
 
 
@@ -160,4 +160,11 @@ def _floats(values: Any, count: int) -> tuple[float, ...]:
 
 def _integers(values: Any) -> tuple[int, int]:
     left, right = values
-    return int(left), int(right)
+    return _integer(left), _integer(right)
+
+
+def _integer(value: Any) -> int:
+    number = int(value)
+    if not -(2**63) <= number < 2**63:  # no other format could hold it
+        raise ValueError("a whole number beyond 64 bits")
+    return number

@@ -117,6 +117,7 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
             or dtype.kind not in "biufU"
             or (is_fortran and len(shape) > 1)
             or min(shape, default=0) < 0
+            or not dtype.itemsize  # numpy makes room for one character each: any number of nothing is much
         ):
             raise ValueError(f"{member.filename} does not hold plain numbers, but {dtype}")
         if count * dtype.itemsize != member.file_size - part.tell():
@@ -124,8 +125,7 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
         data = part.read(member.file_size)  # to the end, so that the checksum is compared
     if len(data) != count * dtype.itemsize:
         raise ValueError(f"{member.filename} ends early")
-    array = np.frombuffer(data, dtype=dtype) if dtype.itemsize else np.empty(count, dtype)
-    return array.reshape(shape)
+    return np.frombuffer(data, dtype=dtype).reshape(shape)
 
 
 def _facts(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, str]:
@@ -163,7 +163,11 @@ def _check(path: Path, arrays: dict[str, np.ndarray], joint_count: int) -> None:
         "is_restricted": ((bodies,), "b"),
         "tracking_state": ((bodies,), "i"),
     }
-    kept = int(np.bitwise_or.reduce(arrays["kept"])) if arrays.get("kept", np.empty(0)).dtype.kind == "i" else 0
+    kept = (
+        int(np.bitwise_or.reduce(arrays["kept"], axis=None))
+        if arrays.get("kept", np.empty(0)).dtype.kind == "i"
+        else 0
+    )
     wanted |= {key: ((bodies, joint_count, width), "f") for key, (bit, width) in _PARTS.items() if kept & bit}
     for key, (shape, kinds) in wanted.items():
         found = arrays.get(key)

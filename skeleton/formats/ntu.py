@@ -19,7 +19,15 @@ import numpy as np
 
 from skeleton.errors import RecordingError
 from skeleton.formats.base import MOST_BODIES, FramesOnDemand, read_lines
-from skeleton.formats.ntu_lines import JOINT_VALUES, JOINTS, LARGEST_FLAG, Bodies, is_id, read_lines_of
+from skeleton.formats.ntu_lines import (
+    BODY_VALUES,
+    JOINT_VALUES,
+    JOINTS,
+    LARGEST_FLAG,
+    Bodies,
+    is_id,
+    read_lines_of,
+)
 from skeleton.frames import Body, BodyDetails, BodyFrame
 from skeleton.layout import KINECT_V2
 from skeleton.recording import Recording, RecordingInfo
@@ -96,11 +104,13 @@ def _filled(bodies: Bodies, headers: list[str], rows: list[str]) -> Bodies | Non
         return bodies
     # All joint lines at once, in C: most of the time goes into turning 30,000 texts into numbers.
     joints = np.loadtxt(rows, comments=None, delimiter=" ", ndmin=2)
+    values = np.loadtxt(headers, comments=None, delimiter=" ", ndmin=2)
+    if joints.shape != (len(rows), JOINT_VALUES) or values.shape != (len(headers), BODY_VALUES):
+        return None
     bodies.joints = joints.reshape(len(headers), JOINTS, JOINT_VALUES)
     state = bodies.joints[:, :, -1]
     if not ((state == 0) | (state == 1) | (state == 2)).all():
         return None
-    values = np.loadtxt(headers, comments=None, delimiter=" ", ndmin=2)
     flags = values[:, FLAGS]
     # The id is read as text -> int: it exceeds 2**53, and a float would merge neighboring ids.
     identities = [int(header.split(" ", 1)[0]) for header in headers]

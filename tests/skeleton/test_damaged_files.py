@@ -132,6 +132,15 @@ def test_a_wrong_line_of_an_ntu_file_is_named(line: int, text: str, sentence: st
     assert str(caught.value).startswith(f"{path}, {sentence}")
 
 
+def test_a_value_too_many_in_every_body_line_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.skeleton"
+    write_recording(walking_recording(frames=2), path)
+    lines = [f"{line} 7" if len(line.split()) == 10 else line for line in path.read_text().splitlines()]
+    path.write_text("\n".join(lines))
+    with pytest.raises(RecordingError, match="line 3: a body must have 10 values, found 11"):
+        open_recording(path)
+
+
 def test_an_ntu_file_with_more_than_its_frames_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.skeleton"
     write_recording(walking_recording(frames=2), path)
@@ -160,6 +169,13 @@ def test_a_wrong_line_of_a_csv_file_is_named(line: int, change: object, sentence
     with pytest.raises(RecordingError) as caught:
         open_recording(path)
     assert str(caught.value).startswith(f"{path}, {sentence}")
+
+
+def test_a_header_of_one_endless_name_is_answered_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"time_s,{'_' * 200_000}\n0,1\n")  # by a search without a bound: an hour
+    with pytest.raises(RecordingError, match="line 2: a line must have a time and 25 joints"):
+        open_recording(path)
 
 
 @pytest.mark.parametrize(
@@ -218,11 +234,29 @@ def test_a_pickle_in_an_npz_file_is_never_loaded(tmp_path: Path) -> None:
         ({"facts": np.array("{}")}, "'facts' must name the format"),
         ({"facts": None}, "'facts' must name the format"),
         ({"kept": np.array(["a"] * 5)}, "'kept'"),
+        ({"kept": np.zeros((5, 2), np.int64)}, "'kept'"),
     ],
 )
 def test_an_npz_file_with_a_wrong_key_is_refused(changes: dict, sentence: str, tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match=sentence):
         open_recording(npz_with(tmp_path / "a.npz", **changes))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("layout", '{"name":"a","joints":["A"],"measured":[true],"mirror":[],"bones":[[Infinity,0]]}'),
+        ("floor", f"[0, 1, 0, {'9' * 400}]"),
+        ("color_map", f"[{'9' * 400}]"),
+    ],
+)
+def test_a_fact_with_an_endless_number_is_a_sentence(name: str, text: str, tmp_path: Path) -> None:
+    path = npz_with(tmp_path / "a.npz")
+    with np.load(path) as archive:
+        facts = json.loads(str(archive["facts"]))
+    path = npz_with(path, facts=np.array(json.dumps(facts | {name: text})))
+    with pytest.raises(RecordingError, match=f"must say its {name}"):
+        open_recording(path)
 
 
 def test_a_zip_bomb_is_refused_before_it_unpacks(tmp_path: Path) -> None:
@@ -233,13 +267,18 @@ def test_a_zip_bomb_is_refused_before_it_unpacks(tmp_path: Path) -> None:
         open_recording(path)
 
 
-def test_an_array_header_that_declares_more_than_its_member_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("descr", "sentence"), [("<f8", "which is not its size"), ("<U0", "does not hold plain numbers")]
+)
+def test_an_array_header_that_declares_more_than_its_member_is_refused(
+    descr: str, sentence: str, tmp_path: Path
+) -> None:
     path = tmp_path / "a.npz"
     header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, {"shape": (1 << 40,), "fortran_order": False, "descr": "<f8"})
+    np.lib.format.write_array_header_1_0(header, {"shape": (1 << 40,), "fortran_order": False, "descr": descr})
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("facts.npy", header.getvalue())
-    with pytest.raises(RecordingError, match="which is not its size"):
+    with pytest.raises(RecordingError, match=sentence):
         open_recording(path)
 
 
@@ -303,6 +342,8 @@ def test_a_record_longer_than_the_file_ends_the_walk(length: int, tmp_path: Path
         {"index": 0, "bodies": [{"id": "1", "joints": [[0, 0, 10**400]] * 25, "state": [2] * 25}]},
         {"index": 0, "bodies": [{"id": "1", "joints": [[0, 0, 0]] * 25, "state": [9] * 25}]},
         {"index": 0, "bodies": [{"id": "1", "joints": [[0, 0, 0]] * 25, "state": [2] * 25, "details": {}}]},
+        {"index": 0, "bodies": [{"id": "1", "joints": [[0, 0, 0]] * 25, "state": [2] * 25, "hands": [0, 2**63]}]},
+        {"index": 10**30, "bodies": []},
         {"bodies": []},
         [],
         None,
