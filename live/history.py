@@ -37,7 +37,7 @@ class Presence:
 
     Attributes:
         body_id: Tracking id.
-        last_seen_s: Sensor time of its newest frame.
+        last_seen_s: Sensor time of its newest frame, at most that of the frame asked for.
         warm_up: Share of its first window that is filled, 0..1, where 1 means that windows are given.
         is_in_view: Whether the frame has it.
     """
@@ -112,9 +112,10 @@ class History:
                 return None
             in_view = {body.tracking_id for body in frame.bodies}
             bodies = tuple(
-                self._presence(key, track, frame.time_s if key in in_view else track.newest_s, key in in_view)
+                # A body that is not in view may be back already, in a frame that is newer than this one.
+                self._presence(key, track, min(track.newest_s, frame.time_s), key in in_view)
                 for key, track in self._tracks.items()
-                if key in in_view or track.newest_s < frame.time_s
+                if key in in_view or track.first_s < frame.time_s
             )
             copies = [
                 (body.body_id, self._tracks[body.body_id].until(frame.time_s))

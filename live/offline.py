@@ -59,7 +59,7 @@ def _views(
     while True:
         frame = source.read(READ_TIMEOUT_S)
         if frame is None:
-            if source.status is SourceStatus.ENDED:
+            if source.status is SourceStatus.ENDED:  # without a single frame
                 return
             continue
         count += 1
@@ -78,3 +78,5 @@ def _views(
             banners=banners,
             statistics=Statistics(frames_read=count),
         )
+        if source.status is SourceStatus.ENDED:  # another read would wait for nothing
+            return

@@ -43,6 +43,10 @@ class ColorVideo:
         """
         if not path.is_file():
             raise SourceUnavailable(f"There is no color video '{path}'.", remedy="Choose another with --video.")
+        if not opencv_can_name(path):
+            raise SourceUnavailable(
+                f"A video must have a name in UTF-8, but {str(path)!a} is none.", remedy="Rename it."
+            )
         self._path = path
         self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
         self.size = (self._number(cv2.CAP_PROP_FRAME_WIDTH), self._number(cv2.CAP_PROP_FRAME_HEIGHT))
@@ -77,7 +81,8 @@ class ColorVideo:
         if not 0 < steps <= LONGEST_WALK:
             steps = self._jump(index)
         for _ in range(steps - 1):
-            self._capture.grab()
+            if not self._capture.grab():  # a header may promise pictures without end
+                break
         is_read, picture = self._capture.read()
         self._index = index
         if not is_read:
@@ -102,3 +107,12 @@ class ColorVideo:
         """A header's number; a damaged header has NaN or infinities."""
         value = self._capture.get(property_id)
         return int(value) if np.isfinite(value) else 0
+
+
+def opencv_can_name(path: Path) -> bool:
+    """Returns whether OpenCV can be given this path: it crashes on bytes that are no UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

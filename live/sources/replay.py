@@ -144,7 +144,9 @@ class ReplaySource(Source):
         if command.play is not None:
             self._play() if command.play else self._pause()
         if command.step is not None:
-            self._go_to(self._current + command.step)
+            # Of two steps between two reads the second goes on from where the first one leads.
+            is_on_its_way = self._is_due_at_once and self._current >= 0
+            self._go_to((self._next if is_on_its_way else self._current) + command.step)
             self._status = SourceStatus.PAUSED
         if command.seek_s is not None:
             self._go_to(recording.index_at(float(recording.times_s[0]) + command.seek_s))

@@ -22,7 +22,7 @@ from skeleton.layout import KINECT_V2, KINECT_V2_19
 from skeleton.recording import Recording, body_track
 from skeleton.window import cut
 from tests.live import tiny_model
-from tests.live.fakes import body, frame, recording
+from tests.live.fakes import FakeClock, body, frame, recording
 
 QUICK = DecisionConfig(smoothing_s=0.05, min_duration_s=0.1, cool_down_s=0.1)
 
@@ -118,6 +118,13 @@ def test_every_run_of_a_real_recording_is_the_same(real_data: Path, recognizer: 
     assert {event.label for event in events} == {"right hand up"}  # the performer waves with the right hand
     for one, other in zip(first, second):
         np.testing.assert_array_equal(one.people[0].probabilities, other.people[0].probabilities)
+
+
+def test_an_offline_run_waits_for_nothing_at_the_end(recognizer: Recognizer) -> None:
+    clock = FakeClock()
+    before_s = clock.now_s()
+    views = offline(ReplaySource(recording(30), speed=math.inf, clock=clock), recognizer)
+    assert (len(views), clock.now_s()) == (30, before_s)
 
 
 def test_people_are_numbered_as_they_appear_and_keep_their_numbers(recognizer: Recognizer) -> None:

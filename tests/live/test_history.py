@@ -176,6 +176,18 @@ def test_a_window_asked_for_late_ends_at_its_own_frame() -> None:
     np.testing.assert_allclose(snapshot.windows[0].joints[0], joints, atol=1e-5)
 
 
+def test_a_body_that_is_back_before_its_absence_is_asked_for_is_not_forgotten() -> None:
+    generator = np.random.default_rng(5)
+    history = new_history()
+    frames = [BodyFrame(i, i / 30, bodies=() if 40 <= i < 45 else (random_body(1, generator),)) for i in range(50)]
+    for frame in frames:
+        history.append(frame)
+    snapshot = history.snapshot(frames[43], 0)
+    assert snapshot is not None
+    assert [(body.body_id, body.is_in_view) for body in snapshot.bodies] == [(1, False)]
+    assert snapshot.windows == ()
+
+
 def test_a_window_asked_for_much_too_late_is_not_given() -> None:
     generator = np.random.default_rng(5)
     history = new_history()

@@ -122,6 +122,15 @@ def test_steps_go_both_ways_and_stop_at_the_ends(steps: tuple[int, ...], expecte
     assert found == expected
 
 
+def test_quick_steps_between_two_reads_add_up() -> None:
+    clock = FakeClock()
+    with ReplaySource(recording(60), clock=clock) as source:
+        deliveries(source, clock, 11)
+        for step in (1, 1, 1, -2, 4):
+            source.apply(Transport(step=step))
+        assert deliveries(source, clock, 2) == [(15, 0.0)]
+
+
 def test_a_seek_shows_its_frame_at_once_and_goes_on_from_there() -> None:
     clock = FakeClock()
     with ReplaySource(recording(90), clock=clock) as source:
