@@ -15,6 +15,9 @@ from torch import Tensor
 
 from skeleton.layout import Layout
 
+SIDES = ("Left", "Right")
+LIMBS = {"arm": ("Elbow", "Wrist", "Hand", "HandTip", "Thumb"), "leg": ("Knee", "Ankle", "Foot")}
+
 
 @dataclass(frozen=True, slots=True)
 class Strength:
@@ -27,6 +30,7 @@ class Strength:
         build: Largest further change of width, height and depth, each on its own, either way.
         noise_m: Standard deviation of each coordinate's noise.
         joint_dropout: Share of joints that are lost for a stretch of the window.
+        limb_dropout: Share of windows in which a limb, or both arms, are lost all the time.
         mirror: Share of windows that are mirrored.
     """
 
@@ -36,6 +40,7 @@ class Strength:
     build: float = 0.0
     noise_m: float = 0.0
     joint_dropout: float = 0.0
+    limb_dropout: float = 0.0
     mirror: float = 0.0
 
 
@@ -64,6 +69,9 @@ def augment(
         joints = joints + strength.noise_m * torch.randn(joints.shape, generator=generator).to(joints.device)
     if strength.joint_dropout:
         seen = seen & ~lost(seen.shape, share=strength.joint_dropout, generator=generator).to(seen.device)
+    if strength.limb_dropout:
+        limbs = lost_limbs(len(joints), layout, share=strength.limb_dropout, generator=generator)
+        seen = seen & ~limbs[:, None, None, :].to(seen.device)
     return joints, seen, labels
 
 
@@ -116,6 +124,24 @@ def lost(shape: Sequence[int], *, share: float, generator: torch.Generator) -> T
     length = torch.randint(1, frames + 1, (batch, persons, 1, joints), generator=generator)
     frame = torch.arange(frames)[None, None, :, None]
     return is_hit & (frame >= first) & (frame < first + length)
+
+
+def lost_limbs(batch: int, layout: Layout, *, share: float, generator: torch.Generator) -> Tensor:
+    """Returns (B, V) bool: in ``share`` of the windows, the joints of one limb, or half the time both arms.
+
+    People differ most in how they hold their arms; a network that leans on the arms alone fails on the next person.
+    """
+    left_arm, right_arm, left_leg, right_leg = (limb(layout, part, side) for part in LIMBS for side in SIDES)
+    arms = left_arm | right_arm
+    choices = torch.stack([arms, arms, arms, arms, left_arm, right_arm, left_leg, right_leg])
+    chosen = torch.randint(0, len(choices), (batch,), generator=generator)
+    return choices[chosen] & (torch.rand((batch, 1), generator=generator) < share)
+
+
+def limb(layout: Layout, part: str, side: str) -> Tensor:
+    """Returns (V,) bool: the joints of an "arm" or a "leg" of the "Left" or "Right", without shoulder and hip."""
+    names = {stem + side for stem in LIMBS[part]}
+    return torch.tensor([name in names for name in layout.joints])
 
 
 def _symmetric(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

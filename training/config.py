@@ -56,12 +56,21 @@ class TrainingConfig:
     )
     noise_m: float = setting(0.0, "standard deviation of noise on every coordinate, meters")
     joint_dropout: float = setting(0.02, "share of joints that are lost for a random part of a window")
+    limb_dropout: float = setting(0.0, "share of windows that lose a limb, or both arms, all the time")
     mirror_share: float = setting(0.5, "share of windows that are mirrored, with their labels")
     threads: int = setting(2, "threads of the CPU; 0 takes as many as PyTorch thinks right")
     device: str = setting("auto", "where to train", choices=("auto", "cpu", "cuda"))
 
     def __post_init__(self) -> None:
-        shares = ("warm_up", "label_smoothing", "span_share", "sampling_share", "joint_dropout", "mirror_share")
+        shares = (
+            "warm_up",
+            "label_smoothing",
+            "span_share",
+            "sampling_share",
+            "joint_dropout",
+            "limb_dropout",
+            "mirror_share",
+        )
         ranges: dict[str, tuple[float, float]] = dict.fromkeys(shares, (0.0, 1.0))
         ranges |= {
             "epochs": (1, 100_000),

@@ -157,9 +157,8 @@ class _Training:
                 while self.epoch < self.config.epochs:
                     row = self._run_epoch(bar)
                     _log(self.run.path / "results.csv", row, board)
-                    bar.set_postfix_str(
-                        f"epoch {self.epoch}, train {row['train_top1']:.3f}, val {row['val_top1']:.3f}"
-                    )
+                    text = f"epoch {self.epoch}, train {row['train_top1']:.3f}, val {row['val_top1']:.3f}"
+                    bar.set_postfix_str(text, refresh=False)  # drawn with the next step, at most so often
         except KeyboardInterrupt:
             raise AppError(
                 f"Interrupted; {self.run.load('last')['epoch']} of {self.config.epochs} epochs are saved.",
@@ -244,6 +243,7 @@ class _Training:
             build=config.build_change,
             noise_m=config.noise_m,
             joint_dropout=config.joint_dropout,
+            limb_dropout=config.limb_dropout,
             mirror=config.mirror_share,
         )
         for indices in batches.shuffled(self.split.train, self.steps_per_epoch, generator=generator):

@@ -116,12 +116,32 @@ def test_lost_joints_are_lost_for_one_stretch() -> None:
     assert starts[is_hit].eq(1).all() and starts[~is_hit].eq(0).all()
 
 
+def test_lost_limbs_are_whole_limbs_and_never_the_trunk() -> None:
+    lost = augment.lost_limbs(4000, LAYOUT, share=0.25, generator=torch.Generator().manual_seed(0))
+    found = {
+        tuple(name for name, is_lost in zip(LAYOUT.joints, row) if is_lost) for row in lost.unique(dim=0).tolist()
+    }
+    one_arm, one_leg = ("ElbowLeft", "WristLeft", "HandLeft"), ("KneeRight", "AnkleRight", "FootRight")
+    assert () in found and one_arm in found and one_leg in found
+    assert (*one_arm, "ElbowRight", "WristRight", "HandRight") in found and len(found) == 6
+    assert 0.22 < lost.any(dim=1).float().mean() < 0.28
+
+
 def test_strength_zero_changes_nothing_and_a_seed_repeats(batch: tuple[Tensor, Tensor, Tensor]) -> None:
     def run(strength: Strength) -> tuple[Tensor, Tensor, Tensor]:
         generator = torch.Generator().manual_seed(4)
         return augment.augment(*batch, strength=strength, layout=LAYOUT, mirror_labels=SWAPPED, generator=generator)
 
     assert torch.allclose(run(Strength())[0], batch[0], atol=1e-6)
-    strong = Strength(rotation_deg=30, tilt_deg=5, size=0.1, build=0.1, noise_m=0.01, joint_dropout=0.2, mirror=0.5)
+    strong = Strength(
+        rotation_deg=30,
+        tilt_deg=5,
+        size=0.1,
+        build=0.1,
+        noise_m=0.01,
+        joint_dropout=0.2,
+        limb_dropout=0.3,
+        mirror=0.5,
+    )
     assert all(torch.equal(a, b) for a, b in zip(run(strong), run(strong)))
     assert not torch.allclose(run(strong)[0], batch[0], atol=1e-3)

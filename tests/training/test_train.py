@@ -26,7 +26,7 @@ from training.__main__ import main
 from training.run import Run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
 
 
 def trained(data: Path, output: Path, *settings: str, seed: int = 0) -> Run:
@@ -49,6 +49,7 @@ def rows(trained_run: Run) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
+@pytest.mark.slow
 def test_a_model_is_trained_exported_and_measured_by_the_commands(
     synthetic: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
