@@ -135,6 +135,13 @@ def _problem(values: dict[str, Any]) -> str:
     def is_names(value: Any) -> bool:
         return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
 
+    wanted = {"a text": str, "true or false": bool, "an object": dict}
+    kinds = {"name": "a text", "network": "a text", "layout": "a text", "license": "a text"}
+    kinds |= {"expects_leveled": "true or false"}
+    kinds |= dict.fromkeys(("trained_on", "results", "recipe"), "an object")
+    for key, kind in kinds.items():
+        if key in values and not isinstance(values[key], wanted[kind]):
+            return f"{key} must be {kind}, found {type(values[key]).__name__}"
     for key in ("labels", "joints"):
         if not is_names(values[key]) or len(set(values[key])) != len(values[key]):
             return f"{key} must be a list of different names"

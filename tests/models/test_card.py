@@ -61,6 +61,12 @@ def test_a_card_that_lacks_something_names_it(key: str) -> None:
     [
         ({"schema": 2}, "schema 1, found 2"),
         ({"schema": None}, "schema 1, found None"),
+        ({"name": 7}, "name must be a text"),
+        ({"layout": ["kinect-v2"]}, "layout must be a text"),
+        ({"license": None}, "license must be a text"),
+        ({"expects_leveled": "no"}, "expects_leveled must be true or false"),
+        ({"results": [0.97]}, "results must be an object"),
+        ({"recipe": "mine"}, "recipe must be an object"),
         ({"labels": []}, "labels must be a list"),
         ({"labels": "wave"}, "labels must be a list"),
         ({"labels": ["wave", "wave"]}, "labels must be a list of different names"),
