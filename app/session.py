@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from live.engine import fitting_joints
 from live.sources.base import SourceStatus, Transport
 from live.sources.table import SourceOptions
 from live.view import PipelineView, Severity
@@ -181,7 +182,7 @@ class Session:
         try:
             card = loading.result()
             if view.source is not None:
-                view.source.layout.select(card.joints)
+                fitting_joints(card, view.source.layout)
         except AppError as error:
             self._problems.append(str(error))
             return
@@ -190,8 +191,14 @@ class Session:
             self._pipeline.stop()  # a sensor must be closed before it is opened again
         self._take_over(choice, self._made(choice))
         if self._pipeline is not None and view.position is not None:
-            self._pipeline.command(Transport(seek_s=view.position.time_s))
-            self._pipeline.command(Transport(play=view.status is SourceStatus.STREAMING))
+            position = view.position
+            for command in (
+                Transport(seek_s=position.time_s),
+                Transport(speed=position.speed),
+                Transport(loop=position.is_looping),
+                Transport(play=view.status is SourceStatus.STREAMING),
+            ):
+                self._pipeline.command(command)
 
     def _take_over(self, choice: Choice, pipeline: LivePipeline) -> None:
         if self._pipeline is not None:

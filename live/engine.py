@@ -74,6 +74,21 @@ class _Person:
     last_seen_s: float
 
 
+def fitting_joints(card: ModelCard, layout: Layout) -> np.ndarray:
+    """Returns for each of the model's joints its index in the source's layout.
+
+    Raises:
+        ModelContractError: The layout lacks joints that the model needs, or the model needs leveled ones.
+    """
+    if card.expects_leveled:
+        raise ModelContractError(
+            f"The model '{card.name}' needs heights above a leveled floor, but joints are recognized as the "
+            "sensor sees them.",
+            remedy='Choose a model whose card says "expects_leveled": false.',
+        )
+    return layout.select(card.joints)
+
+
 class Engine:
     """Recognizes the people of one source.
 
@@ -98,15 +113,9 @@ class Engine:
         origin_s: float | None = None,
     ) -> None:
         card = recognizer.card
-        if card.expects_leveled:
-            raise ModelContractError(
-                f"The model '{card.name}' needs heights above a leveled floor, but joints are recognized as the "
-                "sensor sees them.",
-                remedy='Choose a model whose card says "expects_leveled": false.',
-            )
         self._recognizer = recognizer
         self._config = config or DecisionConfig()
-        self._joint_indices = layout.select(card.joints)
+        self._joint_indices = fitting_joints(card, layout)
         self._joint_count = len(layout)
         self._history = History(self._joint_indices, span_s=card.span_s, frame_count=card.frames)
         self._origin_s = origin_s

@@ -77,11 +77,13 @@ def test_the_last_of_two_quick_choices_wins() -> None:
 
 
 def test_a_new_model_goes_on_where_the_recording_was() -> None:
-    opened = Opened(view(person(1), position=Position(3.2, 96)), view(person(1)))
+    opened = Opened(view(person(1), position=Position(3.2, 96, speed=2.0, is_looping=True)), view(person(1)))
     opened.session.open_model(Path("second.onnx"))
     opened.wait_for_model()
     assert opened.choices[1].model == Path("second.onnx")
-    assert opened.pipelines[1].commands == [Transport(seek_s=3.2), Transport(play=True)]
+    assert opened.pipelines[1].commands == [
+        Transport(seek_s=3.2), Transport(speed=2.0), Transport(loop=True), Transport(play=True),
+    ]  # fmt: skip
     opened.session.close()
 
 
@@ -90,8 +92,9 @@ def test_a_new_model_goes_on_where_the_recording_was() -> None:
     [
         (ModelLoadError("'second.onnx' is not an ONNX file."), "is not an ONNX file"),
         (dataclasses.replace(CARD, joints=("HipCenter", "Spine")), "does not measure: HipCenter, Spine"),
+        (dataclasses.replace(CARD, expects_leveled=True), "needs heights above a leveled floor"),
     ],
-    ids=["not a model", "other joints"],
+    ids=["not a model", "other joints", "leveled joints"],
 )
 def test_a_model_that_does_not_fit_changes_nothing(card: ModelCard | Exception, words: str) -> None:
     opened = Opened(view(person(1)))
