@@ -202,6 +202,7 @@ class MainWindow(QMainWindow):
     def _show_banners(self) -> None:
         now = self._clock()
         self._notices = {text: (one, end) for text, (one, end) in self._notices.items() if now < end}
+        self._closed_banners &= {one.text for one in self.view.banners}  # the same trouble later is news
         running = [one for one in self.view.banners if one.text not in self._closed_banners]
         own = [one for one, _ in self._notices.values()]
         for problem in self.session.take_problems():

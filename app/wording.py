@@ -15,6 +15,10 @@ STATE_TEXTS = {
 }
 
 
+HINTED_RESULTS = ("dataset", "protocol", "top1", "top1_live")
+"""Of a card's results, those that tell people how good a model is and on what; the rest fills pages."""
+
+
 def clock(time_s: float) -> str:
     """Returns a time as "1:02.3" or "1:00:02.3"."""
     tenths = round(max(0.0, time_s) * 10)
@@ -80,5 +84,5 @@ def model_hint(view: PipelineView) -> str:
         return ""
     card = view.model.card
     lines = [f"{view.model.file}: {card.network}, {len(card.labels)} classes, {card.span_s:g} s window"]
-    lines += [f"{key}: {value}" for key, value in list(card.results.items())[:4]]
+    lines += [f"{key}: {card.results[key]}" for key in HINTED_RESULTS if key in card.results]
     return "\n".join([*lines, card.license] if card.license else lines)

@@ -201,3 +201,10 @@ def test_the_status_line_says_rate_latency_provider_and_model() -> None:
     assert (texts.source, texts.rate) == (f"{REPLAY.name} · streaming", "30.0 fps")
     assert (texts.latency, texts.provider, texts.model) == ("decision 3.2 ms · p99 7.9 ms", "CPU", "exercises")
     assert "top1: 0.97" in texts.model_hint
+
+
+def test_the_hint_of_a_model_says_how_good_it_is_before_anything_longer() -> None:
+    results = {"dataset": "ui-prmd", "samples": 1000, "subjects": [2, 4], "per_class": {"a": 1}, "top1": 0.97}
+    model = dataclasses.replace(MODEL, card=dataclasses.replace(CARD, results=results))
+    shown = view(person(1), model=model)
+    assert presented(shown).status(shown).model_hint.splitlines()[1:] == ["dataset: ui-prmd", "top1: 0.97"]

@@ -144,12 +144,15 @@ def test_banners_of_the_pipeline_stay_until_their_cause_is_gone(window: MainWind
     assert window.banners.texts == []
 
 
-def test_a_closed_banner_does_not_come_back(window: MainWindow, pipeline: FakePipeline) -> None:
-    warning = Banner(Severity.WARNING, "CUDA cannot be used.")
+def test_a_closed_banner_comes_back_with_the_next_trouble_alone(window: MainWindow, pipeline: FakePipeline) -> None:
+    warning = Banner(Severity.WARNING, "The sensor has sent nothing for 2 s; reconnecting.")
     shows(window, pipeline, person(1), banners=(warning,))
     window.banners.closed.emit(warning.text)
     shows(window, pipeline, person(1), banners=(warning,))
     assert window.banners.texts == []
+    shows(window, pipeline, person(1))
+    shows(window, pipeline, person(1), banners=(warning,))
+    assert window.banners.texts == [warning.text]
 
 
 def test_the_windows_own_sentences_leave_by_themselves(window: MainWindow) -> None:
