@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import traceback
 from collections.abc import Callable
@@ -16,6 +17,8 @@ def run(command: Callable[[], int | None], *, is_verbose: bool) -> int:
         command: Does the work; returns an exit code, or None for 0.
         is_verbose: Also print the traceback of a user error.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file name may hold what the terminal's encoding does not
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return command() or 0
     except (AppError, OSError, MemoryError, KeyboardInterrupt) as error:

@@ -104,6 +104,8 @@ def opened(path: Path) -> BinaryIO:
     Raises:
         RecordingError: It is missing, a folder, or may not be read.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():  # opening a pipe waits for a writer, for ever
+        raise RecordingError(f"A recording must be a file, but {path} is a pipe or a device.")
     try:
         return path.open("rb")
     except FileNotFoundError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 from pathlib import Path
 
 from skeleton.errors import RecordingError
@@ -35,6 +36,13 @@ def open_recording(path: Path | str) -> Recording:
         RecordingError: No such file, a folder, an empty file, an unknown format, or a damaged file.
     """
     path = Path(path)
+    try:
+        return _open(path)
+    except OSError as error:  # while reading: a network drive that went away, a disk that is damaged
+        raise RecordingError(f"The recording {path} cannot be read: {error.strerror or error}.") from None
+
+
+def _open(path: Path) -> Recording:
     with opened(path) as file:
         head = file.read(HEAD_BYTES).removeprefix(b"\xef\xbb\xbf")  # the byte order mark that Excel writes
     if not head.strip():
@@ -76,7 +84,10 @@ def write_recording(recording: Recording, path: Path | str, *, overwrite: bool =
     row = format_for(path)
     if path.exists() and not overwrite:
         raise RecordingError(f"The file {path} is already there.", remedy="Choose another name, or say to overwrite.")
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    if path.exists() and not path.is_file():  # a folder; or a device, which renaming would replace
+        raise RecordingError(f"The recording {path} cannot be written: something that is no file is there.")
+    # A short name of its own: one made of the file's name is too long where that one just fits.
+    partial = path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.part")
     assert row.write is not None  # format_for returns only these
     try:
         row.write(recording, partial)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
 import struct
 import zipfile
@@ -96,6 +97,32 @@ def test_empty_files_folders_and_garbage_are_told_apart(suffix: str, tmp_path: P
         open_recording(path)
     with pytest.raises(RecordingError, match="cannot be read: it is a folder"):
         open_recording(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.csv")
+    with pytest.raises(RecordingError, match="is a pipe or a device"):
+        open_recording(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES[:4])
+def test_only_a_file_is_ever_replaced(suffix: str, tmp_path: Path) -> None:
+    (tmp_path / f"a{suffix}").mkdir()
+    with pytest.raises(RecordingError, match="something that is no file"):
+        write_recording(walking_recording(frames=2), tmp_path / f"a{suffix}", overwrite=True)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES[:4])
+def test_a_name_may_be_as_long_as_the_system_allows(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"{'n' * (255 - len(suffix))}{suffix}"
+    try:
+        path.touch()
+    except OSError:
+        pytest.skip("a path of this length is not allowed here")
+    write_recording(walking_recording(frames=2), path, overwrite=True)
+    assert len(open_recording(path).frames) == 2
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def edited(path: Path, line: int, text: str) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,3 +114,10 @@ def test_a_programming_mistake_is_not_hidden() -> None:
 def test_the_commands_own_code_is_returned() -> None:
     assert run(lambda: None, is_verbose=False) == 0
     assert run(lambda: 1, is_verbose=False) == 1
+
+
+def test_a_name_that_the_terminal_cannot_show_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="cp1252", write_through=True))
+    assert run(lambda: print("\u65e5\udcff.csv: 3 frames"), is_verbose=False) == 0
+    assert written.getvalue().rstrip() == b"\\u65e5\\udcff.csv: 3 frames"
