@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from pathlib import Path
 
 from PyQt5.QtCore import (
     QCoreApplication,
+    QLibraryInfo,
     QLocale,
     QMessageLogContext,
     Qt,
@@ -71,6 +73,16 @@ def font_problem(application: QApplication) -> str:
     if QFontDatabase().families():
         return ""
     return f"This machine has no fonts, so texts cannot be drawn. Install one: {install_command([FONT_PACKAGE])}"
+
+
+def platform_problem() -> str:
+    """Returns a sentence when ``QT_QPA_PLATFORM`` names no plugin of this Qt, which would abort; otherwise nothing."""
+    chosen = [one.split(":")[0] for one in os.environ.get("QT_QPA_PLATFORM", "").split(";")]
+    folder = Path(QLibraryInfo.location(QLibraryInfo.PluginsPath)) / "platforms"
+    names = sorted(file.stem.removeprefix("lib").removeprefix("q") for file in folder.glob("*q*"))
+    if not names or any(name.startswith(one) for one in chosen for name in names):
+        return ""
+    return f"QT_QPA_PLATFORM must name one of {', '.join(names)}, but is {';'.join(chosen)!r}."
 
 
 def _to_log(kind: QtMsgType, context: QMessageLogContext, text: str) -> None:

@@ -22,7 +22,7 @@ if sys.platform == "win32":
 
 from app import preflight
 from app.logs import ExceptionHooks, start_logging
-from app.options import DEMO_DURATION_S, PRETRAINED, Options, check, parse, source_kind
+from app.options import DEMO_DURATION_S, PRETRAINED, Options, check, check_outputs, parse, source_kind
 from skeleton.command_line import run
 from skeleton.errors import ConfigError
 
@@ -69,14 +69,15 @@ def _open_window(options: Options, display: preflight.Display, hooks: ExceptionH
         os.environ["QT_QPA_PLATFORM"] = display.platform
     from PyQt5.QtCore import QSettings, QTimer
 
-    from app.application import font_problem, make_application
+    from app.application import font_problem, make_application, platform_problem
     from app.main_window import MainWindow
     from app.session import Session
 
+    if problem := platform_problem():
+        raise ConfigError(problem, remedy="Unset it, and the right one is found.")
     application = make_application()
     session = Session(_make_pipeline, _load_card, _first_choice(options))
     window = MainWindow(session, QSettings())
-    hooks.report = window.reported.emit
     # Python sees a signal only between its own instructions; the window's timer gives it 30 chances a second.
     signal.signal(signal.SIGINT, lambda *_: window.close())
     signal.signal(signal.SIGTERM, lambda *_: window.close())
@@ -88,6 +89,7 @@ def _open_window(options: Options, display: preflight.Display, hooks: ExceptionH
     QTimer.singleShot(0, session.start)  # the window first: opening a source and a model takes longer
     if options.duration_s is not None:
         QTimer.singleShot(round(options.duration_s * 1000), window.close)
+    hooks.report = window.reported.emit  # before and after the window's loop nobody would see it there
     try:
         return application.exec_()
     finally:
@@ -115,6 +117,7 @@ def _render(options: Options) -> int:
         print(f"warning: {problem}", file=sys.stderr)
     kind = source_kind(options)
     output, events = _outputs(options, kind)
+    check_outputs(_with_its_video(options, output), output, events)  # names of our own are among them
     source = SOURCES[kind](_source_options(dataclasses.replace(options, speed=math.inf)))
     recognizer = Recognizer(options.model or PRETRAINED, provider=options.provider)
     began_s = time.monotonic()
@@ -140,6 +143,15 @@ def _outputs(options: Options, kind: str) -> tuple[Path, Path | None]:
         return options.output, options.events
     stem = f"{options.recording.stem}-labeled" if kind == "replay" and options.recording else "demo"
     return Path(f"{stem}.mp4"), options.events or Path(f"{stem}-events.csv")
+
+
+def _with_its_video(options: Options, output: Path) -> Options:
+    """Adds the color video that the recording itself names, where ``output`` could replace it."""
+    if options.recording is None or options.video is not None or not output.exists():
+        return options
+    from skeleton.formats.table import open_recording
+
+    return dataclasses.replace(options, video=open_recording(options.recording).info.color_video)
 
 
 def _source_options(options: Options) -> SourceOptions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from skeleton.errors import ConfigError
 DEFAULT_PEOPLE = 3
 DEMO_DURATION_S = 20.0
 """Length of a rendered demo when nothing is said: every person does something, and it is done in a minute."""
+LONGEST_S = 1e6
+"""Seconds, eleven days: Qt's timers count milliseconds in 32 bits."""
 PRETRAINED = Path(__file__).resolve().parent.parent / "models" / "pretrained" / "exercises.onnx"
 
 
@@ -66,9 +69,23 @@ def check(options: Options) -> None:
     for flag, path in (("--recording", options.recording), ("--video", options.video), ("--model", options.model)):
         if path is not None and not path.is_file():
             raise ConfigError(f"{flag} must name a file, but there is none at '{path}'.")
-    for flag, path in (("--output", options.output), ("--events", options.events)):
-        if path is not None and not path.absolute().parent.is_dir():
+    check_outputs(options, options.output, options.events)
+
+
+def check_outputs(options: Options, output: Path | None, events: Path | None) -> None:
+    """Raises ``ConfigError`` where a result could not be written, or would take the place of what must be kept."""
+    given = [("--recording", options.recording), ("--video", options.video), ("--model", options.model)]
+    for flag, path in (("--output", output), ("--events", events)):
+        if path is None:
+            continue
+        if not path.absolute().parent.is_dir():
             raise ConfigError(f"{flag} must lie in a folder that exists, but '{path.parent}' does not.")
+        if path.exists() and not path.is_file():  # a folder; or a device, which renaming would replace
+            raise ConfigError(f"{flag} must name a file, but '{path}' is something else.")
+        for other, kept in given:
+            if kept is not None and _is_same(path, kept):
+                raise ConfigError(f"{flag} must not replace the file of {other}, but both are '{path}'.")
+        given.append((flag, path))
 
 
 def source_kind(options: Options) -> str:
@@ -81,6 +98,12 @@ def source_kind(options: Options) -> str:
     if options.recording is not None:
         return "replay"
     return "kinect" if sys.platform == "win32" and not options.is_headless else "demo"
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return os.path.normcase(one.resolve()) == os.path.normcase(other.resolve())
 
 
 def _contradictions(o: Options) -> list[tuple[bool, str]]:
@@ -142,23 +165,31 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> float:
-    value = float(text)
-    if not (0 < value < math.inf):
-        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, found {text}")
+    value = _number(text)
+    if not 0 < value <= LONGEST_S:
+        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, at most {LONGEST_S:g}, found {text}")
     return value
 
 
 def _speed(text: str) -> float:
     if text == "max":
         return math.inf
-    value = float(text)
+    value = _number(text)
     if not 0.05 <= value <= 100:
         raise argparse.ArgumentTypeError(f"must be from 0.05 to 100, or max, found {text}")
     return value
 
 
 def _people(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 6:
-        raise argparse.ArgumentTypeError(f"must be from 1 to 6, found {text}")
-    return value
+    value = _number(text)
+    if value not in range(1, 7):
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to 6, found {text}")
+    return int(value)
+
+
+def _number(text: str) -> float:
+    """Returns what ``text`` says, NaN where it is no number: whoever asks says what must be there."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

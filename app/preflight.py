@@ -63,6 +63,9 @@ ANSWER_S = 2.0
 LARGEST_AUTHORITY_FILE = 1 << 20
 """Bytes; an Xauthority file is a few hundred."""
 
+MOST_COOKIES = 16
+"""Secrets tried for one display."""
+
 Loader = Callable[[str], object]
 
 
@@ -106,12 +109,13 @@ def find_display(environment: Mapping[str, str] = os.environ) -> Display:
     Never aborts and never takes longer than a few seconds. Windows and macOS always have one.
     """
     chosen = environment.get("QT_QPA_PLATFORM", "")
-    if chosen.split(":")[0] not in ("", "xcb", "wayland") or not sys.platform.startswith("linux"):
+    wanted = {one.split(":")[0] for one in chosen.split(";")}  # desktops set lists, such as "wayland;xcb"
+    if not wanted <= {"", "xcb", "wayland"} or not sys.platform.startswith("linux"):
         return Display(chosen, "", True)
     tried = []
-    if environment.get("DISPLAY") and chosen != "wayland":
+    if environment.get("DISPLAY") and wanted & {"", "xcb"}:
         tried.append(_ask_x_server(environment["DISPLAY"], environment))
-    if environment.get("WAYLAND_DISPLAY") and chosen != "xcb":
+    if environment.get("WAYLAND_DISPLAY") and wanted & {"", "wayland"}:
         tried.append(_ask_wayland(environment))
     for display in tried:
         if display.is_open:
@@ -150,14 +154,16 @@ def _ask_x_server(name: str, environment: Mapping[str, str]) -> Display:
         return Display("xcb", name, False, "DISPLAY is not of the form host:number")
     refusals = []
     for family, address in _x_addresses(host, int(number)):
-        try:
-            with _connected(family, address) as connection:
-                refusal = _greet(connection, _cookie(number, environment))
-        except (OSError, struct.error) as error:
-            refusal = _why(error)
-        if not refusal:
-            return Display("xcb", name, True)
-        refusals.append(refusal)
+        for cookie in _cookies(number, environment):
+            try:
+                with _connected(family, address) as connection:
+                    refusal = _greet(connection, cookie)
+            except (OSError, struct.error) as error:
+                refusals.append(_why(error))
+                break  # nobody there, whatever we would say
+            if not refusal:
+                return Display("xcb", name, True)
+            refusals.append(refusal)
     return Display("xcb", name, False, refusals[0])
 
 
@@ -207,19 +213,24 @@ def _padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % 4)
 
 
-def _cookie(number: str, environment: Mapping[str, str]) -> tuple[bytes, bytes]:
-    """Returns the scheme and secret for a display out of the Xauthority file; empty ones where there is none."""
+def _cookies(number: str, environment: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Returns the schemes and secrets for a display out of the Xauthority file; an empty pair where there is none.
+
+    A home folder that several machines share has one for the same display of each of them.
+    """
     path = environment.get("XAUTHORITY") or os.path.join(environment.get("HOME", ""), ".Xauthority")
     try:
         if os.path.getsize(path) > LARGEST_AUTHORITY_FILE:
-            return b"", b""
+            return [(b"", b"")]
         entries = list(_authority_entries(Path(path).read_bytes()))
     except (OSError, struct.error):
         entries = []  # no file, or a damaged one: the server may let us in without it
-    for display, scheme, secret in entries:
-        if display in (b"", number.encode()) and scheme == b"MIT-MAGIC-COOKIE-1":
-            return scheme, secret
-    return b"", b""
+    found = [
+        (scheme, secret)
+        for display, scheme, secret in entries
+        if display in (b"", number.encode()) and scheme == b"MIT-MAGIC-COOKIE-1"
+    ]
+    return list(dict.fromkeys(found))[:MOST_COOKIES] or [(b"", b"")]
 
 
 def _authority_entries(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:

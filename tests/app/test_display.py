@@ -151,3 +151,29 @@ def test_a_missing_library_is_one_sentence_with_its_package(tmp_path: Path, disp
     )
     [sentence] = done.stderr.splitlines()
     assert done.returncode == 1 and sentence.endswith("sudo apt-get install -y libxcb-icccm4")
+
+
+def test_a_platform_that_qt_does_not_have_is_one_sentence(tmp_path: Path, display: str) -> None:
+    code, text = App(tmp_path, display, QT_QPA_PLATFORM="nonsense").end()
+    [sentence] = text.splitlines()
+    assert code == 1 and sentence.startswith("error: ") and "'nonsense'" in sentence and "xcb" in sentence
+
+
+def test_a_mistake_before_the_window_works_is_told_on_the_terminal(tmp_path: Path, display: str) -> None:
+    program = (
+        "import sys; from app import main\n"
+        "def fail(window): raise RuntimeError('a mistake')\n"
+        "main._note_first_paint = fail\n"
+        "sys.exit(main.main(['--source', 'demo', '--duration', '1']))\n"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "QT_QPA_PLATFORM"}
+    environment |= {"DISPLAY": display, "PYTHONPATH": str(REPOSITORY), "XDG_STATE_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 1 and "a mistake" in done.stderr

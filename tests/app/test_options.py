@@ -47,11 +47,14 @@ def test_every_flag_is_read() -> None:
         "--duration -3",
         "--duration soon",
         "--duration inf",
+        "--duration 1e9",
         "--speed 0",
         "--speed nan",
+        "--speed fast",
         "--people 0",
         "--people 7",
         "--people two",
+        "--people 1.5",
         "--unknown",
     ],
 )
@@ -78,15 +81,31 @@ def test_a_flag_that_is_no_flag_ends_with_code_2(line: str, capsys: pytest.Captu
         ("--recording nowhere.csv", "there is none at 'nowhere.csv'"),
         ("--model nowhere.onnx", "there is none at 'nowhere.onnx'"),
         ("--headless --output no/such/a.mp4", "'no/such' does not"),
+        ("--headless --recording HERE --events HERE", "must not replace the file of --recording"),
+        ("--headless --recording HERE --video HERE.mp4 --output HERE.mp4", "must not replace the file of --video"),
+        ("--headless --output a.mp4 --events ./a.mp4", "must not replace the file of --output"),
+        ("--headless --events FOLDER", "is something else"),
     ],
 )
 def test_flags_that_cannot_work_are_a_sentence(line: str, words: str, tmp_path: Path) -> None:
     here = tmp_path / "there.csv"
     here.touch()
+    here.with_name("there.csv.mp4").touch()
     with pytest.raises(ConfigError) as refused:
-        check(parse(line.replace("HERE", str(here)).split()))
+        check(parse(line.replace("HERE", str(here)).replace("FOLDER", str(tmp_path)).split()))
     assert words in str(refused.value)
     assert str(refused.value).count(".") >= 1
+
+
+def test_a_link_to_the_recording_is_the_recording(tmp_path: Path) -> None:
+    (tmp_path / "walk.csv").touch()
+    try:
+        (tmp_path / "events.csv").symlink_to("walk.csv")
+    except OSError:
+        pytest.skip("links are not allowed here")
+    line = ["--headless", "--recording", str(tmp_path / "walk.csv"), "--events", str(tmp_path / "events.csv")]
+    with pytest.raises(ConfigError, match="must not replace"):
+        check(parse(line))
 
 
 @pytest.mark.parametrize(

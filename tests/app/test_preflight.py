@@ -108,9 +108,15 @@ def test_a_platform_that_the_user_chose_is_believed() -> None:
     assert find_display({"QT_QPA_PLATFORM": "vnc:size=800x600"}) == ("vnc:size=800x600", "", True, "")
 
 
+def test_of_a_list_of_platforms_only_those_are_asked() -> None:
+    environment = {"QT_QPA_PLATFORM": "wayland;xcb", "DISPLAY": ":63997"}
+    assert find_display(environment).name == ":63997"
+    assert find_display({**environment, "QT_QPA_PLATFORM": "wayland"}) == ("", "", False, find_display({}).reason)
+
+
 @pytest.fixture
 def x_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[bytes]]:
-    """An X server's first answer on a socket; the list holds the answer to give, and then what it was sent."""
+    """An X server's first answers on a socket; the list holds the answers to give, and then what it was sent."""
     path = str(tmp_path / "X7")
     monkeypatch.setattr(preflight, "_x_addresses", lambda host, number: iter([(socket.AF_UNIX, path)]))
     exchange: list[bytes] = []
@@ -120,11 +126,14 @@ def x_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[b
     listener.settimeout(10)
 
     def serve() -> None:
-        connection, _ = listener.accept()
-        with connection:
-            hello = connection.recv(4096)
-            connection.sendall(exchange.pop())
-            exchange.append(hello)
+        place = 0
+        while place == 0 or place < len(exchange):
+            connection, _ = listener.accept()
+            with connection:
+                hello = connection.recv(4096)
+                answer, exchange[place] = exchange[place], hello
+                connection.sendall(answer)
+            place += 1
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -135,12 +144,23 @@ def x_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[b
 
 def test_a_server_that_lets_us_in_is_open(x_server: list[bytes], tmp_path: Path) -> None:
     authority = tmp_path / "authority"
-    fields = [b"host", b"7", b"MIT-MAGIC-COOKIE-1", b"secret-of-sixteen"]
-    entry = struct.pack(">H", 256) + b"".join(struct.pack(">H", len(field)) + field for field in fields)
-    authority.write_bytes(entry)
+    authority.write_bytes(authority_entry(b"host", b"secret-of-sixteen"))
     x_server.append(b"\x01" + bytes(7))
     assert find_display({"DISPLAY": ":7", "XAUTHORITY": str(authority)}).is_open
     assert b"MIT-MAGIC-COOKIE-1" in x_server[0] and b"secret-of-sixteen" in x_server[0]
+
+
+def test_the_secret_of_another_machines_display_is_not_the_last_word(x_server: list[bytes], tmp_path: Path) -> None:
+    authority = tmp_path / "authority"
+    authority.write_bytes(authority_entry(b"other", b"its-own-secret") + authority_entry(b"host", b"our-own-secret"))
+    x_server += [bytes(8), b"\x01" + bytes(7)]  # refused, then let in
+    assert find_display({"DISPLAY": ":7", "XAUTHORITY": str(authority)}).is_open
+    assert b"its-own-secret" in x_server[0] and b"our-own-secret" in x_server[1]
+
+
+def authority_entry(host: bytes, secret: bytes) -> bytes:
+    fields = [host, b"7", b"MIT-MAGIC-COOKIE-1", secret]
+    return struct.pack(">H", 256) + b"".join(struct.pack(">H", len(field)) + field for field in fields)
 
 
 def test_a_server_that_refuses_says_why(x_server: list[bytes]) -> None:
