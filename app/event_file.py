@@ -6,11 +6,10 @@ Times are seconds since the first frame; ``body`` is the tracking id, which a re
 from __future__ import annotations
 
 import csv
-import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from app.replacing import replacing
 from live.view import ActionEvent
 
 COLUMNS = ("start_s", "end_s", "body", "label", "confidence")
@@ -26,17 +25,10 @@ def write_events(path: Path, events: Iterable[ActionEvent]) -> None:
     Raises:
         OSError: The folder cannot be written to, or the disk is full.
     """
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
-    try:
-        with open(descriptor, "w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file, lineterminator="\n")
-            table.writerow(COLUMNS)
-            table.writerows(_row(event) for event in sorted(events, key=lambda one: (one.start_s, one.person)))
-        os.chmod(temporary, 0o644)  # mkstemp makes files that only their owner may read
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(COLUMNS)
+        table.writerows(_row(event) for event in sorted(events, key=lambda one: (one.start_s, one.person)))
 
 
 def _row(event: ActionEvent) -> tuple[str, str, int, str, str]:

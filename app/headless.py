@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -24,7 +23,9 @@ from PyQt5.QtGui import QImage, QPainter
 from app.event_file import write_events
 from app.painting import ScenePainter
 from app.presenter import Presenter, ended
+from app.replacing import replacing
 from app.video_panel import paint_panel
+from live.sources.color_video import opencv_can_name
 from live.view import ActionEvent, PipelineView
 from skeleton.errors import RecordingError
 
@@ -89,7 +90,7 @@ def render(
         RecordingError: The video cannot be made, or the source holds no frame.
     """
     result = Rendered()
-    with _moved_into_place(output) as temporary:
+    with replacing(output) as temporary:
         with _Video(temporary) as video, contextlib.closing(_until_interrupted(views, result)) as source:
             try:
                 _render_all(source, video, result, duration_s=duration_s, speed=speed, progress=progress)
@@ -175,6 +176,10 @@ class _Video:
         self.count = 0
 
     def __enter__(self) -> _Video:
+        if not opencv_can_name(self._path):
+            raise RecordingError(
+                f"The folder of a video must have a name in UTF-8, but {str(self._path.parent)!a} is none."
+            )
         self._writer = cv2.VideoWriter(str(self._path), cv2.VideoWriter_fourcc(*CODEC), float(RATE_HZ), SIZE)
         if not self._writer.isOpened():
             raise RecordingError(f"A video ({CODEC}) must be writable with this OpenCV, but '{self._path}' is not.")
@@ -196,20 +201,6 @@ class _Video:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path.parent))
             self._writer.write(self._picture)
             self.count += 1
-
-
-@contextlib.contextmanager
-def _moved_into_place(output: Path) -> Iterator[Path]:
-    """Gives a temporary name in the same folder, and moves what is there afterwards to ``output``."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{output.stem}.", suffix=output.suffix, dir=output.absolute().parent)
-    os.close(descriptor)
-    temporary = Path(name)
-    try:
-        yield temporary
-        os.chmod(temporary, 0o644)  # mkstemp makes files that only their owner may read
-        os.replace(temporary, output)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _check_video(path: Path, frames: int, output: Path) -> None:

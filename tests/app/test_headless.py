@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import errno
 import math
 import os
@@ -172,6 +173,45 @@ def test_a_full_disk_ends_before_it_is_full(tmp_path: Path, monkeypatch: pytest.
         render(views(0.0, 1.0), tmp_path / "a.mp4")
     assert failed.value.errno == errno.ENOSPC
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "e.csv").mkdir()
+    with pytest.raises(OSError) as failed:
+        render(views(0.0, 0.1), tmp_path / "a.mp4", events=tmp_path / "e.csv")
+    assert failed.value.filename == str(tmp_path / "e.csv")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.mp4", "e.csv"]
+
+
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path: Path) -> None:
+    output, events = tmp_path / f"{'n' * 251}.mp4", tmp_path / f"{'n' * 251}.csv"
+    try:
+        events.touch()
+    except OSError:
+        pytest.skip("a path of this length is not allowed here")
+    render(views(0.0, 0.1), output, events=events)
+    assert len(pictures(output)) == 4 and events.read_text().startswith("start_s")
+
+
+def test_the_color_video_that_a_recording_names_is_not_replaced(tmp_path: Path, model: Path) -> None:
+    video = tmp_path / "walk.mp4"
+    render(views(0.0, 0.1), video)
+    before = video.read_bytes()
+    whole = walking_recording(frames=8)
+    named = dataclasses.replace(whole, info=dataclasses.replace(whole.info, color_video=video))
+    write_recording(named, tmp_path / "walk.mcap")
+    done = run_app("--headless", "--model", model, "--recording", "walk.mcap", "--output", video, folder=tmp_path)
+    assert done.returncode == 1 and "must not replace" in done.stderr
+    assert video.read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+def test_a_folder_whose_name_is_not_utf_8_is_a_sentence(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"\xff")
+    folder.mkdir()
+    with pytest.raises(RecordingError, match="UTF-8"):
+        render(views(0.0, 0.1), folder / "a.mp4")
+    assert list(folder.iterdir()) == []
 
 
 def test_joints_of_an_ntu_recording_lie_on_its_video(tmp_path: Path, model: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from live.sources.base import SourceStatus, Transport
+from live.sources.color_video import ColorVideo
 from live.sources.replay import ReplaySource
 from skeleton.errors import RecordingError, SourceUnavailable
 from skeleton.formats.base import FramesOnDemand
@@ -212,6 +213,16 @@ def test_each_frame_has_the_picture_of_its_time(tmp_path: Path) -> None:
             source.apply(Transport(seek_s=seek_s))
             source.read(timeout_s=1.0)
             assert shade(source.color()) == expected
+
+
+def test_a_video_whose_name_is_not_utf_8_is_refused_before_opencv_sees_it(tmp_path: Path) -> None:
+    path = tmp_path / "\udcff.avi"
+    try:
+        path.touch()
+    except (OSError, UnicodeEncodeError):
+        pytest.skip("names are text here")
+    with pytest.raises(SourceUnavailable, match="UTF-8"):
+        ColorVideo(path)
 
 
 def test_the_recordings_own_video_is_shown_and_its_size_told(tmp_path: Path) -> None:
