@@ -116,7 +116,7 @@ def _render_all(
     speed: float,
     progress: Callable[[str], None] | None,
 ) -> None:
-    presenter, canvas = Presenter(), _Canvas()
+    presenter, canvas = Presenter(most_events=None), _Canvas()
     last_s: float | None = None
     reported_s = 0.0
     for view in views:

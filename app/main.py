@@ -54,7 +54,8 @@ def _start(options: Options) -> int:
     display = preflight.find_display()
     if not display.name and not display.is_open:
         print(f"No display ({display.reason}): rendering into a video instead of a window.", file=sys.stderr)
-        return _render(options)
+        # A window that repeats a recording can be closed; a video of it would never end.
+        return _render(dataclasses.replace(options, is_looping=options.is_looping and options.duration_s is not None))
     return _open_window(options, display, hooks)
 
 

@@ -27,13 +27,17 @@ MOST_SCORES = 12
 
 
 class Presenter:
-    """Turns views into texts, colors and values, and keeps what the user chose."""
+    """Turns views into texts, colors and values, and keeps what the user chose.
 
-    def __init__(self) -> None:
+    Args:
+        most_events: The newest that are kept; None keeps all, for a recording that has an end.
+    """
+
+    def __init__(self, *, most_events: int | None = MOST_EVENTS) -> None:
         self.shows_heat = True
         self.shows_labels = True
         self.is_mirrored = False
-        self.events: deque[ActionEvent] = deque(maxlen=MOST_EVENTS)
+        self.events: deque[ActionEvent] = deque(maxlen=most_events)
         self.events_revision = 0
         self._chosen_body: int | None = None
         self._stage: Stage | None = None
@@ -43,7 +47,7 @@ class Presenter:
 
     def anew(self) -> Presenter:
         """Returns a presenter for another source: the switches stay, events and people of this one do not."""
-        other = Presenter()
+        other = Presenter(most_events=self.events.maxlen)
         other.shows_heat, other.shows_labels, other.is_mirrored = self.shows_heat, self.shows_labels, self.is_mirrored
         return other
 

@@ -22,7 +22,7 @@ from PyQt5.QtWidgets import QApplication
 from app import headless
 from app.headless import RATE_HZ, SIZE, render
 from app.main import main
-from app.presenter import Presenter
+from app.presenter import MOST_EVENTS, Presenter
 from calibration.color_map import ColorMap
 from live.offline import run
 from live.recognizer import Recognizer
@@ -119,6 +119,13 @@ def test_events_go_into_the_table_and_end_at_the_end(tmp_path: Path) -> None:
         ["0.100", "0.400", "102", "hurdle_step", "0.900"],
         ["0.250", "1.000", "101", "deep_squat", "0.900"],
     ]
+
+
+def test_a_long_recording_has_all_of_its_events_in_the_table(tmp_path: Path) -> None:
+    every = tuple(event(start_s=0.001 * number, end_s=0.001 * number + 0.5) for number in range(MOST_EVENTS + 7))
+    shown = [view(person(1), time_s=0.0), view(person(1), time_s=1.0, events=every)]
+    render(shown, tmp_path / "a.mp4", events=tmp_path / "e.csv")
+    assert len((tmp_path / "e.csv").read_text().splitlines()) == 1 + len(every)
 
 
 def test_ctrl_c_keeps_what_was_rendered(tmp_path: Path) -> None:
@@ -275,6 +282,13 @@ def test_without_a_display_the_demo_is_rendered_and_that_is_said(tmp_path: Path,
     assert done.returncode == 0, done.stderr
     assert "No display" in done.stderr
     assert len(pictures(tmp_path / "demo.mp4")) == pytest.approx(45, abs=2)
+
+
+def test_without_a_display_a_recording_that_should_repeat_is_rendered_once(tmp_path: Path, model: Path) -> None:
+    write_recording(walking_recording(frames=20), tmp_path / "walk.csv")
+    done = run_app("--recording", "walk.csv", "--loop", "--model", model, "--provider", "cpu", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(pictures(tmp_path / "walk-labeled.mp4")) == 20
 
 
 def test_the_app_never_imports_torch(tmp_path: Path, model: Path) -> None:
