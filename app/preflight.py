@@ -123,11 +123,6 @@ def find_display(environment: Mapping[str, str] = os.environ) -> Display:
     return tried[0] if tried else Display("", "", False, "neither DISPLAY nor WAYLAND_DISPLAY is set")
 
 
-def can_open_display(environment: Mapping[str, str] = os.environ) -> bool:
-    """Returns whether a window can be opened here."""
-    return find_display(environment).is_open
-
-
 def _loads(library: str, load: Loader) -> bool:
     try:
         load(library)

@@ -115,11 +115,6 @@ class Stage:
         self._lines: FloorLines | None = None
         self._lines_key: object = None
 
-    @property
-    def has_backdrop(self) -> bool:
-        """Whether there is no color picture, so that a floor and a backdrop are drawn."""
-        return self._fits_people
-
     def look(self, frame: BodyFrame) -> None:
         """Lets the view take in a frame: widens the framing and finds the floor."""
         elapsed = abs(frame.time_s - self._time_s) if self._time_s is not None else np.inf

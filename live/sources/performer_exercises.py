@@ -25,12 +25,6 @@ Leg = tuple[Angle, Angle, Angle]
 
 HANGING: Arm = ((10, 95), (15, 15))
 STRAIGHT: Leg = ((7, 130), (7, 160), (75, 10))
-ELBOWS_OUT: Arm = ((95, 85), (163, 10))
-"""Upper arms level, hands beside the head."""
-
-
-_TRUNK = (("SpineMid", 0, 1.0), ("SpineShoulder", 2, 1.0), ("Neck", 4, 1.0), ("Head", 1, 0.15))
-"""Bones of the trunk: what the upright posture adds to the lean, degrees, and the share of the lean each takes."""
 
 
 @dataclass(frozen=True, slots=True)
