@@ -53,6 +53,7 @@ def start_logging(folder: Path | None = None, *, is_verbose: bool = False) -> Pa
     for one in handlers:
         one.setFormatter(form)
         root.addHandler(one)
+    LOGGER.info("the log file is %s", handler.baseFilename)
     return Path(handler.baseFilename)
 
 
@@ -74,7 +75,7 @@ class ExceptionHooks:
     """
 
     def __init__(self, file: Path, *, report: Report) -> None:
-        self._file, self.report = file, report
+        self.file, self.report = file, report
         self._counts: Counter[tuple[str, str, int]] = Counter()
         self._before = (sys.excepthook, threading.excepthook)
 
@@ -103,7 +104,7 @@ class ExceptionHooks:
     def _sentence(self, error: BaseException) -> str:
         if isinstance(error, AppError):
             return str(error)
-        return f"Something went wrong inside ({type(error).__name__}: {error}). Details are in {self._file}."
+        return f"Something went wrong inside ({type(error).__name__}: {error}). Details are in {self.file}."
 
 
 def _place(error: BaseException, trace: TracebackType | None) -> tuple[str, str, int]:

@@ -77,7 +77,7 @@ def _open_window(options: Options, display: preflight.Display, hooks: ExceptionH
     if problem := platform_problem():
         raise ConfigError(problem, remedy="Unset it, and the right one is found.")
     application = make_application()
-    session = Session(_make_pipeline, _load_card, _first_choice(options))
+    session = Session(functools.partial(_make_pipeline, hooks.file), _load_card, _first_choice(options))
     window = MainWindow(session, QSettings())
     # Python sees a signal only between its own instructions; the window's timer gives it 30 chances a second.
     signal.signal(signal.SIGINT, lambda *_: window.close())
@@ -180,12 +180,14 @@ def _first_choice(options: Options) -> Choice:
     )
 
 
-def _make_pipeline(choice: Choice) -> LivePipeline:
+def _make_pipeline(log_file: Path, choice: Choice) -> LivePipeline:
     from live.pipeline import Pipeline
     from live.sources.table import SOURCES
 
     return Pipeline(
-        SOURCES[choice.kind](choice.source), functools.partial(_load_recognizer, choice.model, choice.provider)
+        SOURCES[choice.kind](choice.source),
+        functools.partial(_load_recognizer, choice.model, choice.provider),
+        log_file=log_file,
     )
 
 

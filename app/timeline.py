@@ -18,6 +18,8 @@ LANES = 3
 LANE_HEIGHT = 4
 LIVE_WINDOW_S = 30.0
 """Without an end the bar shows so many last seconds."""
+LONGEST_S = 2e6
+"""Seconds, three weeks: a slider counts milliseconds in 31 bits."""
 
 
 class Timeline(QSlider):
@@ -42,9 +44,9 @@ class Timeline(QSlider):
             return
         self._now_s, self._duration_s, self._events = shown
         self.setEnabled(bool(duration_s))
-        self.setMaximum(round((duration_s or 0.0) * 1000))
+        self.setMaximum(_ms(duration_s or 0.0))
         if not self.is_dragged:
-            self.setValue(round(now_s * 1000))
+            self.setValue(_ms(now_s))
         self.update()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -112,3 +114,8 @@ class Timeline(QSlider):
         share = min(1.0, max(0.0, (x - left) / (right - left)))
         self.setValue(round(share * self.maximum()))
         self.seeked.emit(self.value() / 1000)
+
+
+def _ms(time_s: float) -> int:
+    """Milliseconds, as many as Qt's slider can count: a file may claim to last for years."""
+    return round(min(time_s, LONGEST_S) * 1000)

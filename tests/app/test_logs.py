@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from app import logs
+from app import logs, main
 from app.logs import ExceptionHooks, start_logging, stop_logging
+from app.session import Choice
+from live.sources.table import SourceOptions
 from skeleton.errors import RecordingError
+from tests.live.fakes import wait_until
 
 
 @pytest.fixture
@@ -65,6 +68,33 @@ def test_an_exception_in_a_thread_is_told_too(told: list[str]) -> None:
 
 def fail_hard() -> None:
     raise ValueError("in a thread")
+
+
+def test_a_surprise_in_the_pipeline_is_a_banner_that_names_the_log_file(
+    log_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail_to_load(model: Path, provider: str) -> None:
+        raise RuntimeError(f"{model} on {provider}")
+
+    monkeypatch.setattr(main, "_load_recognizer", fail_to_load)
+    pipeline = main._make_pipeline(log_file, Choice("demo", SourceOptions(people=1), Path("a.onnx")))
+    pipeline.start()
+    try:
+        [banner] = wait_until(lambda: pipeline.poll().banners, what="a banner")
+    finally:
+        pipeline.stop()
+    assert str(log_file) in banner.text and "a.onnx on auto" in log_file.read_text()
+
+
+def test_verbose_says_where_the_log_file_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    try:
+        file = start_logging(tmp_path, is_verbose=True)
+        assert f"the log file is {file}" in capsys.readouterr().err
+    finally:
+        stop_logging()
+        root.handlers, root.level = handlers, level
 
 
 def test_the_log_file_is_bounded(log_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,9 +18,9 @@ from app.banner import MOST_BANNERS
 from app.logs import ExceptionHooks
 from app.main_window import NOTICE_S, MainWindow
 from app.session import Session
-from live.sources.base import SourceStatus, Transport
+from live.sources.base import Position, SourceStatus, Transport
 from live.view import Banner, Severity
-from tests.app.fakes import DEMO, FakePipeline, event, person, view
+from tests.app.fakes import DEMO, REPLAY, FakePipeline, event, person, view
 
 Wait = Callable[[Callable[[], bool]], None]
 
@@ -117,6 +117,13 @@ def test_switches_are_remembered(session: Session, window: MainWindow, tmp_path:
     again = MainWindow(Session(lambda _: FakePipeline(), session._load, session._choice), settings)
     assert not again.presenter.shows_heat and again.presenter.shows_labels
     again.close()
+
+
+def test_a_recording_that_claims_to_last_for_years_is_shown(window: MainWindow, pipeline: FakePipeline) -> None:
+    years_s = 1e9
+    endless = dataclasses.replace(REPLAY, duration_s=years_s)
+    shows(window, pipeline, person(1), source=endless, position=Position(years_s / 2, 7), time_s=years_s / 2)
+    assert window.transport.timeline.isEnabled()
 
 
 def test_only_a_new_picture_is_painted(window: MainWindow, pipeline: FakePipeline, wait_until: Wait) -> None:
