@@ -27,7 +27,9 @@ class StatusLine(QFrame):
                 row.addStretch(1)
         self.labels["rate"].setToolTip("Frames a second from the source")
         self.labels["latency"].setToolTip("Frame received to decision made: median and 99th percentile, last 2 s")
-        self.labels["losses"].setToolTip("Frames that were replaced by newer ones before the recognizer took them")
+        self.labels["losses"].setToolTip(
+            "Dropped: events or frames that are lost, or frames that newer ones replaced unrecognized"
+        )
         self.labels["provider"].setToolTip("What computes: ONNX Runtime's provider really in use")
 
     def show_texts(self, texts: StatusTexts) -> None:

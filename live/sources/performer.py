@@ -110,7 +110,7 @@ class PerformerSource(Source):
         self._set_pace()
 
     def performances(self, until_s: float) -> list[Performance]:
-        """Returns the repetitions that ended by sensor time ``until_s``, of those already played, by start."""
+        """Returns the repetitions of the last hours that ended by sensor time ``until_s``, by start."""
         if self._stage is None:
             raise ValueError("open() must be called before performances()")
         return self._stage.performances(until_s)

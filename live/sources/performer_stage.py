@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
@@ -30,6 +31,8 @@ _MANY_M = ((0.0, 2.75), (-1.44, 3.1), (1.44, 3.1), (-0.72, 3.9), (0.72, 3.9), (2
 
 _HANDS_SEEN = 2  # the SDK computes hand states for two bodies only
 _FIRST_S = -0.6  # the first person is on the way when time begins
+MOST_PAST = 20_000
+"""Repetitions of people who left that are remembered: hours, so that a demo that plays for a week does not grow."""
 _STAY_S, _AWAY_S = (50.0, 120.0), (2.0, 6.0)
 
 
@@ -49,7 +52,7 @@ class Stage:
         self.floor = (0.0, 1.0, 0.0, self._height_m)
         self._places_m = _FEW_M.get(people, _MANY_M)
         self._last_id = FIRST_ID
-        self._past: list[Performance] = []
+        self._past: deque[Performance] = deque(maxlen=MOST_PAST)
         self._performers = [self._enter(place, _FIRST_S + 0.3 * place) for place in range(people)]
 
     def bodies(self, times_s: np.ndarray) -> list[tuple[Body, ...]]:
@@ -65,7 +68,9 @@ class Stage:
 
     def performances(self, until_s: float) -> list[Performance]:
         """Returns the repetitions that ended by ``until_s``, by start."""
-        every = self._past + [performance for performer in self._performers for performance in performer.performances]
+        every = [*self._past] + [
+            performance for performer in self._performers for performance in performer.performances
+        ]
         return sorted((p for p in every if p.end_s <= until_s), key=lambda p: (p.start_s, p.body_id))
 
     def _decide(self, until_s: float) -> None:
