@@ -122,12 +122,7 @@ class KinectV2Source(Source):
         self._picture, self._picture_count = None, 0
 
     def _opened(self) -> SourceInfo:
-        if SYSTEM != "Windows":
-            raise SourceUnavailable(
-                f"A Kinect v2 needs Windows 8 or later, but this computer runs {SYSTEM}.",
-                remedy=REPLAY_INSTEAD,
-            )
-        binding = _imported()
+        binding = load_binding()
         try:
             self._reader = binding.KinectReader(on_frame=self._arrivals.put, on_error=self._arrivals.fail)
         except (ValueError, OSError, binding.COMError) as error:  # "NULL COM pointer access": the SDK has no sensor
@@ -208,8 +203,17 @@ class _Arrivals:
             return self._frames.popleft() if self._frames else None
 
 
-def _imported() -> Any:
-    """The binding, or the sentence that says what it misses."""
+def load_binding() -> Any:
+    """Returns the module that speaks to the Kinect's runtime; whether a sensor is there shows only when it is opened.
+
+    Raises:
+        SourceUnavailable: Not Windows, no pykinect2, or no Kinect runtime.
+    """
+    if SYSTEM != "Windows":
+        raise SourceUnavailable(
+            f"A Kinect v2 needs Windows 8 or later, but this computer runs {SYSTEM}.",
+            remedy=REPLAY_INSTEAD,
+        )
     try:
         return importlib.import_module(BINDING)
     except ModuleNotFoundError as error:

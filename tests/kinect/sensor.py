@@ -105,6 +105,11 @@ class Kinect:
         """Announces a color picture, (1080, 1920, 4) uint8 BGRA."""
         self._announce("color", Delivery(picture=picture))
 
+    def post(self, kind: str, delivery: Delivery) -> None:
+        """Announces a frame and waits for nobody, as a sensor does: the newest replaces one that was not taken."""
+        self.current[kind] = delivery
+        self.windows.kernel.set(self.events[kind])
+
     def _announce(self, kind: str, delivery: Delivery) -> None:
         self.current[kind] = delivery
         assert self.windows.kernel.set(self.events[kind]), f"the {kind} event is not open"
