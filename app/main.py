@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import math
@@ -18,7 +19,8 @@ if sys.platform == "win32":
     # ONNX Runtime does not start on that one.
     from live.runtime import load
 
-    load()
+    with contextlib.suppress(ImportError):  # whoever needs it says so, in a sentence
+        load()
 
 from app import preflight
 from app.logs import ExceptionHooks, start_logging

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -122,3 +124,15 @@ def test_a_link_to_the_recording_is_the_recording(tmp_path: Path) -> None:
 def test_auto_takes_what_there_is(line: str, platform: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(options.sys, "platform", platform)
     assert source_kind(parse(line.split())) == kind
+
+
+def test_windows_without_onnx_runtime_still_reads_its_flags() -> None:
+    # What comes first is imported as the system that it is on; then the app believes it is on Windows.
+    code = (
+        "import sys, ctypes, logging.handlers, pathlib, socket, subprocess, tempfile\n"
+        "sys.platform, sys.modules['onnxruntime'] = 'win32', None\n"
+        "from app.main import main; sys.exit(main(['--source', 'replay']))"
+    )
+    repository = Path(options.__file__).parent.parent
+    done = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "error: --source replay needs --recording FILE.\n")
