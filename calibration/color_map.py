@@ -152,7 +152,7 @@ def fit_recording(recording: Recording, *, prior_weight: float = PRIOR_WEIGHT) -
     if not len(points):
         raise CalibrationError(
             f"{recording.info.path or 'The recording'} must hold color pixels of the joints, but has none.",
-            remedy="NTU RGB+D .skeleton files hold them; other recordings take the sensor's stored map.",
+            remedy="NTU RGB+D .skeleton files hold them.",
         )
     return fit(points, pixels, prior_weight=prior_weight)
 
