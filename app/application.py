@@ -76,7 +76,7 @@ def font_problem(application: QApplication) -> str:
 
 
 def platform_problem() -> str:
-    """Returns a sentence when ``QT_QPA_PLATFORM`` names no plugin of this Qt, which would abort; otherwise nothing."""
+    """Returns a sentence when ``QT_QPA_PLATFORM`` names no plugin of this Qt, which would abort; otherwise ''."""
     chosen = [one.split(":")[0] for one in os.environ.get("QT_QPA_PLATFORM", "").split(";")]
     folder = Path(QLibraryInfo.location(QLibraryInfo.PluginsPath)) / "platforms"
     names = sorted(file.stem.removeprefix("lib").removeprefix("q") for file in folder.glob("*q*"))

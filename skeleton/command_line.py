@@ -17,7 +17,8 @@ def run(command: Callable[[], int | None], *, is_verbose: bool) -> int:
         command: Does the work; returns an exit code, or None for 0.
         is_verbose: Also print the traceback of a user error.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a file name may hold what the terminal's encoding does not
+    # A file name may hold what the terminal's encoding does not.
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return command() or 0
