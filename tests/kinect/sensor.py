@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -24,6 +24,12 @@ DELIVERY_S = 10.0
 COLOR_SIZE, DEPTH_SIZE, BODIES = (1920, 1080), (512, 424), 6
 JOINT = np.dtype([("type", "<i4"), ("position", "<f4", 3), ("state", "<i4")])
 FLOOR = (0.01, 0.98, -0.19, 1.12)
+
+
+class Projects(Protocol):
+    """What knows where points lie in the color picture: a color map, or what the factory wrote into a sensor."""
+
+    def project(self, points: np.ndarray) -> np.ndarray: ...
 
 
 @dataclass
@@ -54,13 +60,13 @@ class Kinect:
         self.windows, self.com = windows, ComServer()
         self.unique_id = "012345670147"
         self.is_available, self.is_null = True, False
-        self.color_map: ColorMap | None = ColorMap.default().shifted(2.5, -9.0)
+        self.color_map: Projects | None = ColorMap.default().shifted(2.5, -9.0)
         self.opened = self.closed = 0
         self.events: dict[str, int] = {}
         self.current: dict[str, Delivery] = {}
         self.is_mapper_broken = False
         self.mapped_points = 0
-        self._map_later: tuple[int, ColorMap | None] | None = None
+        self._map_later: tuple[int, Projects | None] | None = None
 
     def plug_in(self) -> None:
         """Installs the library."""
@@ -74,11 +80,11 @@ class Kinect:
 
         self.windows.libraries["kinect20"] = Dll({"GetDefaultKinectSensor": get_default_sensor})
 
-    def map_after_points(self, count: int, true_map: ColorMap | None) -> None:
+    def map_after_points(self, count: int, true_map: Projects | None) -> None:
         """Lets the mapper give infinity until it was asked for so many points, as a sensor that is still starting."""
         self._map_later = (count, true_map)
 
-    def map_now(self) -> ColorMap | None:
+    def map_now(self) -> Projects | None:
         """The map that the library's mapper follows at this moment."""
         if self._map_later is not None and self.mapped_points >= self._map_later[0]:
             return self._map_later[1]
