@@ -112,15 +112,16 @@ class Session:
     def poll(self) -> PipelineView:
         """Returns the newest view of what is open."""
         self._stopping = [thread for thread in self._stopping if thread.is_alive()]
-        self._judge_candidate()
+        first_view = self._judge_candidate()
         if self._pipeline is None:
             return PipelineView()
-        view = self._pipeline.poll()
+        view, revision = first_view or self._pipeline.poll(), self.revision
         self._judge_model(view)
         if view.status is SourceStatus.FAILED and self._choice.can_fall_back:
             self._problems += [banner.text for banner in view.banners]
             self._fall_back()
-        return view
+        # Whoever sees a new revision forgets the old pipeline, and must not be shown its last view as the first one.
+        return view if self.revision == revision else self._pipeline.poll()
 
     def command(self, command: Transport) -> None:
         """Forwards a transport command."""
@@ -160,9 +161,10 @@ class Session:
         self._drop_candidate()
         self._candidate = (choice, self._made(choice))
 
-    def _judge_candidate(self) -> None:
+    def _judge_candidate(self) -> PipelineView | None:
+        """Returns the view with which the candidate took over: it holds its first events, which come only once."""
         if self._candidate is None:
-            return
+            return None
         choice, pipeline = self._candidate
         view = pipeline.poll()
         if view.status is SourceStatus.FAILED:
@@ -172,6 +174,8 @@ class Session:
         elif view.frame is not None:
             self._candidate = None
             self._take_over(choice, pipeline)
+            return view
+        return None
 
     def _judge_model(self, view: PipelineView) -> None:
         """Takes a loaded model into use where it fits the source that is open."""

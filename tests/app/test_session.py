@@ -13,7 +13,7 @@ from live.sources.table import SourceOptions
 from live.view import Banner, PipelineView, Severity
 from models.card import ModelCard
 from skeleton.errors import ModelLoadError
-from tests.app.fakes import CARD, FakePipeline, person, view
+from tests.app.fakes import CARD, FakePipeline, event, person, view
 
 FAILED = PipelineView(status=SourceStatus.FAILED, banners=(Banner(Severity.ERROR, "No such recording."),))
 
@@ -45,12 +45,14 @@ class Opened:
 
 
 def test_a_new_recording_takes_over_when_it_delivers() -> None:
-    first, second = view(person(1)), view(person(1), person(2))
+    first, second = view(person(1)), view(person(1), person(2), events=(event(),))
     opened = Opened(first, PipelineView())
     opened.session.open_recording(Path("next.csv"))
     assert opened.session.poll().people == first.people and opened.session.revision == 0
     opened.pipelines[1].shown = second
-    assert opened.session.poll().people == second.people
+    shown = opened.session.poll()
+    assert (shown.people, shown.events) == (second.people, second.events)
+    assert opened.session.poll().events == ()
     assert opened.session.revision == 1 and opened.choices[1].source.recording == Path("next.csv")
     opened.session.close()
     assert [one.stops for one in opened.pipelines] == [1, 1]
@@ -77,9 +79,10 @@ def test_the_last_of_two_quick_choices_wins() -> None:
 
 
 def test_a_new_model_goes_on_where_the_recording_was() -> None:
-    opened = Opened(view(person(1), position=Position(3.2, 96, speed=2.0, is_looping=True)), view(person(1)))
+    second = view(person(1), person(2))
+    opened = Opened(view(person(1), position=Position(3.2, 96, speed=2.0, is_looping=True)), second)
     opened.session.open_model(Path("second.onnx"))
-    opened.wait_for_model()
+    assert opened.wait_for_model().people == second.people and opened.session.revision == 1
     assert opened.choices[1].model == Path("second.onnx")
     assert opened.pipelines[1].commands == [
         Transport(seek_s=3.2), Transport(speed=2.0), Transport(loop=True), Transport(play=True),
