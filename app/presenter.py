@@ -64,8 +64,8 @@ class Presenter:
             self._record(event)
         frame = view.frame
         if frame is not None and frame is not self._frame and self._stage is not None:
+            self._start_s = self._start_of(frame)
             self._frame = frame
-            self._start_s = frame.time_s if self._start_s is None else self._start_s
             self._stage.look(frame)
 
     def choose(self, person: int | None, view: PipelineView) -> None:
@@ -209,6 +209,16 @@ class Presenter:
         chosen = [one for one in view.people if one.body_id == self._chosen_body]
         in_view = [one for one in view.people if one.state is not PersonState.LOST]
         return (chosen or in_view or [None])[0]  # type: ignore[list-item]
+
+    def _start_of(self, frame: BodyFrame) -> float:
+        """The sensor time at which this source began, on the clock of ``frame``."""
+        before = self._frame
+        if self._start_s is None or before is None:
+            return frame.time_s
+        if frame.time_s >= before.time_s:
+            return self._start_s
+        # The sensor was plugged in anew and its clock began again: events count on, by the time that really passed.
+        return frame.time_s - (before.time_s - self._start_s) - max(0.0, frame.arrival_s - before.arrival_s)
 
     def _elapsed_s(self, view: PipelineView) -> float:
         if view.frame is None or self._start_s is None:

@@ -208,3 +208,18 @@ def test_the_hint_of_a_model_says_how_good_it_is_before_anything_longer() -> Non
     model = dataclasses.replace(MODEL, card=dataclasses.replace(CARD, results=results))
     shown = view(person(1), model=model)
     assert presented(shown).status(shown).model_hint.splitlines()[1:] == ["dataset: ui-prmd", "top1: 0.97"]
+
+
+def test_time_goes_on_when_a_sensor_comes_back_with_a_clock_of_its_own() -> None:
+    live = dataclasses.replace(DEMO, kind="kinect")
+
+    def at(time_s: float, arrival_s: float) -> PipelineView:
+        return view(source=live, position=None, frame=BodyFrame(0, time_s, arrival_s))
+
+    shown = [at(500.0, 90.0), at(512.0, 102.0), at(3.0, 110.0), at(4.0, 111.0)]
+    presenter = Presenter()
+    found = []
+    for one in shown:
+        presenter.take(one)
+        found.append(presenter.transport(one).time_s)
+    assert found == [0.0, 12.0, 20.0, 21.0]
