@@ -42,6 +42,7 @@ LEAST_DISK = 32 << 20
 """Bytes. Rendering ends before the disk is full: the video's index is written last and needs some room."""
 CHECK_EVERY = 60
 PROGRESS_EVERY_S = 1.0
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(slots=True)
@@ -52,7 +53,7 @@ class Rendered:
         frames: Pictures in the video.
         source_s: Seconds of the source that were rendered.
         events: Actions, those that went on at the end included.
-        is_interrupted: Whether somebody pressed Ctrl-C.
+        is_interrupted: Whether a signal ended it, such as Ctrl-C.
     """
 
     frames: int = 0
@@ -212,25 +213,25 @@ def _check_video(path: Path, frames: int, output: Path) -> None:
 
 
 def _until_interrupted(views: Iterable[PipelineView], result: Rendered) -> Iterator[PipelineView]:
-    """Yields the views until Ctrl-C, which takes effect between two frames and never inside Qt or the encoder.
+    """Yields the views until Ctrl-C or SIGTERM, which take effect between two frames, never inside Qt or the encoder.
 
-    A second Ctrl-C is the usual ``KeyboardInterrupt``.
+    A second signal is the usual ``KeyboardInterrupt``.
     """
 
     def note(number: int, frame: object) -> None:
         result.is_interrupted = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(number, signal.default_int_handler)
 
     in_main_thread = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGINT, note) if in_main_thread else None
+    before = {number: signal.signal(number, note) for number in STOP_SIGNALS} if in_main_thread else {}
     try:
         for view in views:
             if result.is_interrupted:
                 return
             yield view
     finally:
-        if in_main_thread:
-            signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _progress(result: Rendered, view: PipelineView, duration_s: float | None) -> str:

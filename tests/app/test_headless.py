@@ -139,7 +139,8 @@ def test_ctrl_c_keeps_what_was_rendered(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="os.kill ends the process there")
-def test_ctrl_c_in_the_middle_of_a_picture_waits_for_its_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_middle_of_a_picture_waits_for_its_end(number: signal.Signals, tmp_path: Path) -> None:
     pid, views_given = os.getpid(), []
 
     def endless() -> Iterator[PipelineView]:
@@ -147,13 +148,13 @@ def test_ctrl_c_in_the_middle_of_a_picture_waits_for_its_end(tmp_path: Path) -> 
             views_given.append(index)
             yield view(person(1), time_s=index / 30)
             if index == 40:
-                os.kill(pid, signal.SIGINT)
+                os.kill(pid, number)
 
-    before = signal.getsignal(signal.SIGINT)
+    before = signal.getsignal(number)
     result = render(endless(), tmp_path / "a.mp4")
     assert result.is_interrupted and len(pictures(tmp_path / "a.mp4")) == result.frames
     assert 40 <= result.frames <= len(views_given) < 50
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(number) is before
 
 
 def test_a_failure_leaves_the_old_video_and_no_temporary_file(tmp_path: Path) -> None:
