@@ -13,7 +13,7 @@ import numpy as np
 
 from live.rates import RecentTimes
 from live.sources.base import Position, SourceInfo, SourceStatus
-from live.view import ActionEvent, Banner, ModelInfo, PersonView, PipelineView, Severity, Statistics
+from live.view import ActionEvent, Banner, ModelInfo, PersonView, PipelineView, RecordingView, Severity, Statistics
 from skeleton.frames import BodyFrame
 
 MOST_EVENTS = 1024
@@ -105,13 +105,16 @@ class Board:
                 self._events.popleft()
                 self._events_lost += 1
 
-    def view(self, now_s: float, *, silence: Banner | None, unrecognized: int) -> PipelineView:
+    def view(
+        self, now_s: float, *, silence: Banner | None, unrecognized: int, recording: RecordingView | None = None
+    ) -> PipelineView:
         """Returns everything as it is now, and takes the events.
 
         Args:
             now_s: Time that rates are counted to.
             silence: The banner for a live source that says it streams but delivers nothing; None when it does.
             unrecognized: Frames that the recognizer did not get to see.
+            recording: The recording that runs, or the last one.
         """
         with self._lock:
             events, self._events = tuple(self._events), deque()
@@ -129,6 +132,7 @@ class Board:
                 position=self._position,
                 banners=tuple(sorted(banners, key=lambda banner: _LOUDNESS[banner.severity])),
                 statistics=self._statistics(now_s, unrecognized),
+                recording=recording,
             )
 
     def _statistics(self, now_s: float, unrecognized: int) -> Statistics:

@@ -1,7 +1,8 @@
-"""The running pipeline: a source and a recognizer in a thread each, and a view of everything at any time.
+"""The running pipeline: a source, a recognizer and a recorder in a thread each, and a view of everything at any time.
 
     with Pipeline(ReplaySource(path), partial(Recognizer, model)) as pipeline:
         view = pipeline.poll()
+        pipeline.record(Path("squats.mcap"))
 
 A pipeline has one source and one model for its life. To open another one, stop it and make a new pipeline: a
 stopped one leaves nothing behind, and its last view can stay on the screen until the new one has a frame.
@@ -19,9 +20,11 @@ from live.board import MOST_EVENTS, Board
 from live.decision import DecisionConfig
 from live.engine import Recognizes
 from live.recognizer_thread import RecognizerThread
+from live.recorder import BANNER, Recorder
 from live.source_thread import FIRST_DELAY_S, LOST_AFTER_S, SourceThread
 from live.sources.base import Source, Transport
 from live.view import PipelineView
+from skeleton.errors import RecordingError
 
 STOP_WITHIN_S = 0.5
 """``stop`` returns after this at the latest. A thread inside a call that does not return (a driver, the loading of a
@@ -56,6 +59,8 @@ class Pipeline:
     ) -> None:
         self._logger = logger or logging.getLogger(__name__)
         self._board = Board(most_events=most_events)
+        self._log_file = log_file
+        self._recorders: list[Recorder] = []  # the last one, and those that still write
         self._recognition: RecognizerThread | None = None
         if load_recognizer is not None:
             self._recognition = RecognizerThread(
@@ -77,16 +82,17 @@ class Pipeline:
 
     def start(self) -> None:
         """Starts the threads; once in a pipeline's life."""
-        for part in self._parts:
-            part.thread.start()
+        for part in (self._feed, self._recognition):
+            if part is not None:
+                part.thread.start()
 
     def stop(self) -> bool:
         """Ends the threads, within half a second; may be called twice, and before ``start``.
 
-        Actions that go on are ended; their events are in the next view.
+        Actions that go on are ended; their events are in the next view. A recording is ended and closed.
 
         Returns:
-            Whether both threads have ended; if not, one is inside a call that does not return.
+            Whether all threads have ended; if not, one is inside a call that does not return.
         """
         end_s = time.perf_counter() + STOP_WITHIN_S
         for part in self._parts:
@@ -107,15 +113,43 @@ class Pipeline:
             now_s,
             silence=self._feed.silence() if self._feed.is_silent(now_s) else None,
             unrecognized=self._recognition.frames_unrecognized if self._recognition else 0,
+            recording=self._recorders[-1].view() if self._recorders else None,
         )
 
     def command(self, command: Transport) -> None:
         """Sends a transport command to the source."""
         self._feed.command(command)
 
+    def record(self, path: Path, *, with_video: bool = False) -> None:
+        """Records every body frame from the next one on; the view tells how far it is.
+
+        The recording goes on while a sensor is lost and comes back, and ends with :meth:`stop_recording`, with the
+        pipeline, or by an error, which is a banner. Files appear with the first frame.
+
+        Args:
+            path: A new ``.mcap`` file in a folder that exists.
+            with_video: Whether color pictures are kept too, in an ``.mkv`` file of the same name.
+
+        Raises:
+            RecordingError: The path cannot be a recording, or one runs already.
+        """
+        if self._recorders and self._recorders[-1].is_running:
+            raise RecordingError(f"One recording can run at a time, but {self._recorders[-1].path} still does.")
+        recorder = Recorder(path, self._board, with_video=with_video, logger=self._logger, log_file=self._log_file)
+        self._board.set_banner(BANNER, None)
+        self._recorders = [*(one for one in self._recorders if one.thread.is_alive()), recorder]
+        recorder.thread.start()
+        self._feed.record(recorder)
+
+    def stop_recording(self) -> None:
+        """Ends the recording, if one runs; its file is closed in its own thread, moments later."""
+        for recorder in self._recorders:
+            recorder.stop()
+
     @property
-    def _parts(self) -> list[SourceThread | RecognizerThread]:
-        return [self._feed] if self._recognition is None else [self._feed, self._recognition]
+    def _parts(self) -> list[SourceThread | RecognizerThread | Recorder]:
+        parts: list[SourceThread | RecognizerThread | Recorder] = [self._feed, *self._recorders]
+        return parts if self._recognition is None else [*parts, self._recognition]
 
     def __enter__(self) -> Pipeline:
         self.start()

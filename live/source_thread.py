@@ -1,7 +1,8 @@
 """The source's thread: opens, reads and closes the source, and reopens a live one that was lost.
 
-It waits for nobody but the source. Every frame goes to the history; the newest is shown, with its picture when the
-window took the one before (a picture costs a copy, or a decoded video frame).
+It waits for nobody but the source. Every frame goes to the history, and to the recorder while there is one; the
+newest is shown, with its picture when the window took the one before (a picture costs a copy, or a decoded video
+frame).
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ import time
 from collections import deque
 from pathlib import Path
 
+import numpy as np
+
 from live.board import Board, Scene
 from live.recognizer_thread import RecognizerThread, internal_error
+from live.recorder import Recorder
 from live.sources.base import Source, SourceInfo, SourceStatus, Transport
 from live.view import Banner, Severity
 from skeleton.errors import AppError, SourceLost, SourceUnavailable
@@ -61,6 +65,8 @@ class SourceThread:
         self._commands: deque[Transport] = deque(maxlen=MOST_COMMANDS)
         self._is_picture_wanted = True
         self._unshown: BodyFrame | None = None
+        self._recorder: Recorder | None = None
+        self._recorded: tuple[BodyFrame, np.ndarray | None] | None = None  # the newest, with its picture
         self._info: SourceInfo | None = None
         self._delay_s = first_delay_s
         self._lost_before = 0  # frames, while it was open earlier
@@ -79,6 +85,10 @@ class SourceThread:
     def want_picture(self) -> None:
         """Says that the last picture was taken: the next frame may bring its own."""
         self._is_picture_wanted = True
+
+    def record(self, recorder: Recorder) -> None:
+        """Hands every frame from now on to a recorder as well, which takes it or not."""
+        self._recorder = recorder
 
     def is_silent(self, now_s: float) -> bool:
         """Whether a live source that streamed has been silent for too long, be it because a read does not return."""
@@ -173,7 +183,17 @@ class SourceThread:
         if self._recognition is not None:
             is_last = self._source.status is SourceStatus.ENDED
             self._recognition.observe(frame, received_s=received_s, is_last=is_last)
+        self._record(info, frame, received_s=received_s)
         self._unshown = frame
+
+    def _record(self, info: SourceInfo, frame: BodyFrame, *, received_s: float) -> None:
+        recorder = self._recorder
+        if recorder is None or not recorder.is_running:
+            return
+        has_picture = recorder.with_video and info.color_size is not None
+        picture = self._source.color() if has_picture else None
+        self._recorded = (frame, picture) if has_picture else None
+        recorder.put(info, frame, picture, received_s=received_s)
 
     def _begin(self, info: SourceInfo, frame: BodyFrame, now_s: float) -> None:
         """Greets the first frame after opening."""
@@ -193,11 +213,16 @@ class SourceThread:
         if self._unshown is None or (has_color and not self._is_picture_wanted):
             return
         self._is_picture_wanted = False
-        self._board.show(Scene(self._unshown, self._source.color() if has_color else None))
+        self._board.show(Scene(self._unshown, self._picture_of(self._unshown) if has_color else None))
         self._unshown = None
 
+    def _picture_of(self, frame: BodyFrame) -> np.ndarray | None:
+        """The frame's picture, fetched once although a recorder may have it too."""
+        recorded, self._recorded = self._recorded, None
+        return recorded[1] if recorded is not None and recorded[0] is frame else self._source.color()
+
     def _end(self) -> None:
-        self._received_s, self._unshown = 0.0, None
+        self._received_s, self._unshown, self._recorded = 0.0, None, None
         if self._recognition is not None:
             self._recognition.end()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 
 import numpy as np
 
@@ -157,6 +158,33 @@ class ModelInfo:
     provider: str
 
 
+@dataclass(frozen=True, slots=True)
+class RecordingView:
+    """The recording that is being made, or the last one that was.
+
+    Attributes:
+        path: The file with the skeletons.
+        video: The color video beside it, or None without one.
+        is_running: Whether frames are still taken; False once it was stopped, or stopped by an error.
+        is_closed: Whether the files are closed: everything that is kept is in them.
+        seconds: From the first recorded frame to the last.
+        frames: Body frames recorded.
+        lost: Body frames that were to be recorded and are not; 0 unless the disk failed.
+        pictures: Color pictures recorded.
+        pictures_lost: Pictures left out because disk or processor were too slow.
+    """
+
+    path: Path
+    video: Path | None = None
+    is_running: bool = True
+    is_closed: bool = False
+    seconds: float = 0.0
+    frames: int = 0
+    lost: int = 0
+    pictures: int = 0
+    pictures_lost: int = 0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PipelineView:
     """Everything a window shows, at one moment.
@@ -172,6 +200,7 @@ class PipelineView:
         position: Playback position, or None for a live source.
         banners: Sentences to show, loudest first.
         statistics: Rates, latencies and losses.
+        recording: The recording that runs, or the last one of this pipeline; None before the first.
     """
 
     source: SourceInfo | None = None
@@ -184,3 +213,4 @@ class PipelineView:
     position: Position | None = None
     banners: tuple[Banner, ...] = ()
     statistics: Statistics = field(default_factory=Statistics)
+    recording: RecordingView | None = None

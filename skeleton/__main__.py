@@ -70,6 +70,7 @@ def _facts(recording: Recording) -> dict[str, str]:
         "layout": f"{info.layout.name}, {len(info.layout)} joints",
         "frames": f"{len(recording.frames)}",
         "duration": f"{recording.duration_s:.3f} s at {info.rate_hz:g} frames a second",
+        "gaps": _gaps(recording),
         "bodies": f"{len(bodies)}, at most {max(counts, default=0)} at once, {counts.count(0)} frames without one",
         "sensor": info.sensor_id,
         "created": info.created,
@@ -80,6 +81,15 @@ def _facts(recording: Recording) -> dict[str, str]:
         "complete": "yes" if info.is_complete else "no: its writer ended before it closed the file",
     }
     return {name: value for name, value in facts.items() if value}
+
+
+def _gaps(recording: Recording) -> str:
+    """Where the sensor was away: how often, and the first one's place."""
+    gaps = recording.gaps()
+    if not gaps:
+        return ""
+    before_s, after_s = (float(recording.times_s[i] - recording.times_s[0]) for i in (gaps[0] - 1, gaps[0]))
+    return f"{len(gaps)}; the first lasts {after_s - before_s:.1f} s and begins after {before_s:.1f} s"
 
 
 if __name__ == "__main__":

@@ -16,6 +16,10 @@ COLOR_MAP_TERMS = 20
 """Numbers in a color map: ten cubic coefficients for u, then ten for v (see calibration/color_map.py)."""
 
 
+GAP_S = 1.0
+"""A step in time of at least this is a gap: the sensor was away. Our recorder makes every interruption one."""
+
+
 @dataclass(frozen=True, slots=True)
 class RecordingInfo:
     """What is true of a whole recording.
@@ -75,6 +79,10 @@ class Recording:
     def duration_s(self) -> float:
         """Time from the first to the last frame, seconds; 0 for fewer than two frames."""
         return float(self.times_s[-1] - self.times_s[0]) if len(self.times_s) > 1 else 0.0
+
+    def gaps(self) -> list[int]:
+        """Returns the indices of the frames after a gap: ``GAP_S`` or more after the frame before."""
+        return [int(index) + 1 for index in np.flatnonzero(np.diff(self.times_s) >= GAP_S)]
 
     def index_at(self, time_s: float) -> int:
         """Returns the index of the last frame at or before ``time_s`` (sensor time); 0 before the first."""

@@ -15,6 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from live.picture_file import PictureReader, is_picture_file
 from live.sources.base import Position, Source, SourceInfo, SourceStatus, Transport
 from live.sources.clock import Clock
 from live.sources.color_video import ColorVideo
@@ -56,7 +57,7 @@ class ReplaySource(Source):
         self._video_path = None if video is None else Path(video)
         self._clock = clock or Clock()
         self._recording: Recording | None = None
-        self._video: ColorVideo | None = None
+        self._video: ColorVideo | PictureReader | None = None
         self._is_looping = is_looping
         self._speed = _checked(speed)
         self._status: SourceStatus = SourceStatus.STREAMING
@@ -219,13 +220,13 @@ class ReplaySource(Source):
             raise ValueError("the source is not open")
         return self._recording
 
-    def _open_video(self, recording: Recording) -> ColorVideo | None:
+    def _open_video(self, recording: Recording) -> ColorVideo | PictureReader | None:
         if self._video_path is not None:
-            return ColorVideo(self._video_path)
+            return _opened_video(self._video_path)
         if recording.info.color_video is None:
             return None
         try:
-            return ColorVideo(recording.info.color_video)
+            return _opened_video(recording.info.color_video)
         except SourceUnavailable as error:  # nobody asked for it: the bodies are worth showing without
             LOGGER.warning("%s", error)
             return None
@@ -235,6 +236,10 @@ def _read(path: Path) -> Recording:
     from skeleton.formats.table import open_recording  # the formats' libraries load only when a file is opened
 
     return open_recording(path)
+
+
+def _opened_video(path: Path) -> ColorVideo | PictureReader:
+    return PictureReader(path) if is_picture_file(path) else ColorVideo(path)
 
 
 def _name(recording: Recording) -> str:

@@ -143,13 +143,17 @@ class RecordingWriter:
         info: Layout, sensor, rate, floor, color map, labels. ``color_video`` is kept by name when it lies in the
             same folder; ``format`` and ``path`` are not used.
 
+    Attributes:
+        frame_count: Frames added.
+        kept_count: Those of them that the operating system has, and that a reader finds whatever happens next.
+
     Raises:
         RecordingError: The file is already there or cannot be written.
     """
 
     def __init__(self, path: Path, info: RecordingInfo) -> None:
         self.path = Path(path)
-        self.frame_count = 0
+        self.frame_count = self.kept_count = 0
         self._joint_count = len(info.layout)
         self._first_ns = self._last_ns = -1
         self._chunk = RecordBuilder()
@@ -240,6 +244,7 @@ class RecordingWriter:
             )
         )
         self._written(packed + index)
+        self.kept_count = self.frame_count
 
     def close(self) -> None:
         """Writes the index and closes the file; may be called twice."""

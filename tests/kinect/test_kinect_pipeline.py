@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import math
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +13,10 @@ import pytest
 from live.pipeline import Pipeline
 from live.sources.base import SourceStatus
 from live.sources.kinect_v2 import KinectV2Source
+from live.sources.replay import ReplaySource
 from live.view import PipelineView
-from tests.kinect.sensor import Kinect, eventually
+from skeleton.formats.table import open_recording
+from tests.kinect.sensor import FLOOR, Kinect, eventually
 from tests.kinect.windows import Windows
 from tests.recordings import FIRST_ID, walking_body
 
@@ -58,6 +62,33 @@ def test_a_sensor_that_is_unplugged_comes_back_by_itself(kinect: Kinect) -> None
     assert kinect.opened == kinect.closed
     gc.collect()
     assert not kinect.com.alive and kinect.windows.kernel.waiting == 0
+
+
+def test_a_recording_goes_on_with_a_gap_while_the_sensor_is_unplugged(kinect: Kinect, tmp_path: Path) -> None:
+    path, reds = tmp_path / "squats.mcap", (40, 120, 200)
+    with Pipeline(KinectV2Source(available_s=0.05), None, first_delay_s=0.02) as pipeline:
+        pipeline.record(path, with_video=True)
+        assert eventually(lambda: "body" in kinect.events, within_s=WAIT_S)
+        for k, red in enumerate(reds):
+            if k == 2:
+                kinect.is_available = False
+                wait_for(pipeline, lambda view: view.status is SourceStatus.LOST)
+                kinect.is_available = True
+                assert eventually(lambda: kinect.opened == 2 and kinect.mapped_points >= 600, within_s=WAIT_S)
+            time_s = 0.5 if k == 2 else 10 + k / 30
+            kinect.send_picture(np.full((1080, 1920, 4), (3, 2, red, 255), dtype=np.uint8))
+            kinect.send(walking_body(0.0), walking_body(0.0, 1), time_s=time_s)
+            wait_for(pipeline, lambda view, k=k: view.recording.frames == k + 1)
+    found = open_recording(path)
+    assert found.info.sensor_id == "012345670147" and found.info.color_map is not None
+    assert found.info.floor == pytest.approx(FLOOR) and found.gaps() == [2]
+    with ReplaySource(path, speed=math.inf) as replay:
+        shown = [(replay.read(1.0), replay.color()) for _ in reds]
+    for (frame, picture), red in zip(shown, reds):
+        assert frame is not None and len(frame.bodies) == 2
+        assert picture is not None and picture.shape == (1080, 1920, 3)
+        assert picture[500, 900].tolist() == pytest.approx([red, 2, 3], abs=3)
+    gc.collect()
 
 
 def test_a_missing_runtime_is_shown_as_its_sentence(windows: Windows) -> None:

@@ -77,6 +77,15 @@ def test_info_tells_what_is_inside(source: Path, capsys: pytest.CaptureFixture[s
     }
 
 
+def test_info_names_the_gaps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole, later = walking_recording(frames=5, start_s=3.0), walking_recording(frames=4, start_s=60.0)
+    with RecordingWriter(tmp_path / "a.mcap", whole.info) as writer:
+        for frame in (*whole.frames, *later.frames):
+            writer.append(frame)
+    assert main(["info", str(writer.path)]) == 0
+    assert "1; the first lasts 56.9 s and begins after 0.1 s" in capsys.readouterr().out
+
+
 def test_info_says_that_a_writer_was_ended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with RecordingWriter(tmp_path / "a.mcap", walking_recording().info) as writer:
         writer.append(walking_recording().frames[0])
