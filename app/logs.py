@@ -51,10 +51,16 @@ def start_logging(folder: Path | None = None, *, is_verbose: bool = False) -> Pa
     if is_verbose:
         handlers.append(logging.StreamHandler())
     for one in handlers:
+        one.handleError = _ignore  # type: ignore[method-assign]
         one.setFormatter(form)
         root.addHandler(one)
     LOGGER.info("the log file is %s", handler.baseFilename)
     return Path(handler.baseFilename)
+
+
+def _ignore(record: logging.LogRecord) -> None:
+    """What logging does when a line cannot be written: nothing, since a traceback on the terminal frees no disk."""
+    del record
 
 
 def stop_logging() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import logging.handlers
 import sys
@@ -111,3 +112,15 @@ def test_a_log_folder_that_cannot_be_written_is_no_reason_to_stop(tmp_path: Path
         assert start_logging(tmp_path / "file" / "logs").is_file()
     finally:
         stop_logging()
+
+
+def test_a_log_file_that_cannot_be_written_is_no_noise_on_the_terminal(
+    log_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(handler: logging.StreamHandler) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(logging.handlers.RotatingFileHandler, "flush", full)
+    logging.getLogger("app").warning("a line that finds no room")
+    monkeypatch.undo()
+    assert log_file.is_file() and capsys.readouterr().err == ""
