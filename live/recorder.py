@@ -30,7 +30,7 @@ MOST_FRAMES = 150
 MOST_PICTURES = 16
 """Half a second of pictures, 100 MB: a disk or processor that stumbles."""
 PICTURES_LOST = 90
-"""Three seconds of pictures; so many lost, and more than every tenth, is no stumbling any more."""
+"""Three seconds of pictures; so many lost, and more than half of all, is no stumbling any more."""
 BANNER = "recording"
 
 
@@ -125,7 +125,7 @@ class Recorder:
             kept = self._admitted(picture)
             if len(self._waiting) >= self._most_frames:
                 error = self._too_slow(f"{len(self._waiting)} frames wait")
-            elif self._pictures_lost > max(PICTURES_LOST, self._pictures_offered // 10):
+            elif self._pictures_lost > max(PICTURES_LOST, self._pictures_offered // 2):
                 error = self._too_slow(f"{self._pictures_lost} of {self._pictures_offered} pictures found no place")
             if len(self._waiting) < self._most_frames:
                 self._waiting.append((info, frame, kept, received_s))
