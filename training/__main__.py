@@ -80,7 +80,16 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _export(options: argparse.Namespace) -> None:
     from training.export import export
 
-    print(export(options.run, options.output, data=options.data, name=options.name, results=options.results))
+    print(
+        export(
+            options.run,
+            options.output,
+            data=options.data,
+            name=options.name,
+            results=options.results,
+            note=options.note,
+        )
+    )
 
 
 def _clip(options: argparse.Namespace) -> None:
@@ -155,6 +164,8 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument(
         "--results", metavar="FILE", type=Path, nargs="+", default=[], help="outputs of evaluate --json, for the card"
     )
+
+    export.add_argument("--note", default="", help="what a reader of the results has to know, for the card")
 
     clip = command("clip", _clip, "Writes clips of a cache as a recording that the app replays.")
     clip.add_argument("--data", metavar="CACHE", type=Path, required=True)

@@ -39,6 +39,7 @@ def export(
     data: Path | None = None,
     name: str = "",
     results: Sequence[Path] = (),
+    note: str = "",
 ) -> ExportReport:
     """Writes the model file of a run.
 
@@ -48,6 +49,7 @@ def export(
         data: The cache, where it is no longer where the run found it.
         name: The model's name; by default data set, protocol and network.
         results: Files that ``evaluate --json`` printed: the first of this very run, others of runs with other seeds.
+        note: What a reader of the results has to know, such as how the settings were chosen.
 
     Raises:
         AppError: The run, the cache or a result file cannot be used, or the written file does not answer like the
@@ -81,7 +83,7 @@ def export(
         persons=cache.persons,
         attention_range=attention_range(network, joints, seen),
         trained_on=_trained_on(run, epoch),
-        results=summary([_read(file) for file in results]),
+        results=summary([_read(file) for file in results]) | ({"note": note} if note else {}),
         recipe=settings_file_values(run),
         license=f"{WEIGHTS_LICENSE}. Data: {cache.license}.",
     )
