@@ -60,6 +60,7 @@ class Pipeline:
         self._logger = logger or logging.getLogger(__name__)
         self._board = Board(most_events=most_events)
         self._log_file = log_file
+        self._is_stopped = False
         self._recorders: list[Recorder] = []  # the last one, and those that still write
         self._recognition: RecognizerThread | None = None
         if load_recognizer is not None:
@@ -95,6 +96,7 @@ class Pipeline:
             Whether all threads have ended; if not, one is inside a call that does not return.
         """
         end_s = time.perf_counter() + STOP_WITHIN_S
+        self._is_stopped = True
         for part in self._parts:
             part.stop()
         started = [part.thread for part in self._parts if part.thread.ident is not None]
@@ -132,7 +134,10 @@ class Pipeline:
 
         Raises:
             RecordingError: The path cannot be a recording, or one runs already.
+            ValueError: The pipeline was stopped.
         """
+        if self._is_stopped:
+            raise ValueError("the pipeline was stopped")
         if self._recorders and self._recorders[-1].is_running:
             raise RecordingError(f"One recording can run at a time, but {self._recorders[-1].path} still does.")
         recorder = Recorder(path, self._board, with_video=with_video, logger=self._logger, log_file=self._log_file)

@@ -100,7 +100,7 @@ class Recorder:
         self._latest_picture: np.ndarray | None = None
         self._is_running, self._is_closed = True, False
         self._offered = self._repeated = self._pictures_offered = self._pictures_lost = 0
-        # No daemon: a program that ends waits until the file is closed.
+        # No daemon: a program that ends waits until the file is closed; that it ends is noticed in ``_take``.
         self.thread = threading.Thread(target=self._run, name="recorder", daemon=False)
 
     @property
@@ -204,6 +204,8 @@ class Recorder:
         return True
 
     def _take(self) -> tuple[SourceInfo, BodyFrame, np.ndarray | None, float] | None:
+        if not threading.main_thread().is_alive():  # nobody is left who could stop the recording
+            self.stop()
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or not self._is_running, IDLE_S)
             if not self._waiting:

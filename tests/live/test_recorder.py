@@ -511,3 +511,31 @@ def test_killed_at_any_moment_all_but_the_last_second_replays(tmp_path: Path, wi
     assert [one.index for one in found.frames] == list(range(len(found.frames)))
     if with_video:
         assert steps_beside(path) == [0] * len(found.frames)
+
+
+FORGETFUL = """
+import sys
+from pathlib import Path
+from live.pipeline import Pipeline
+from tests.live.fakes import ScriptedSource, wait_until
+from tests.live.test_recorder import recorded, walk
+
+pipeline = Pipeline(ScriptedSource(walk(5)), None)
+pipeline.record(Path(sys.argv[1]))
+pipeline.start()
+recorded(pipeline, 5)
+"""
+
+
+def test_a_program_that_ends_without_stopping_closes_its_recording_first(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FORGETFUL, str(tmp_path / "a.mcap")]
+    subprocess.run(command, cwd=REPOSITORY, check=True, timeout=30)
+    found = open_recording(tmp_path / "a.mcap")
+    assert found.info.is_complete and len(found.frames) == 5
+
+
+def test_a_stopped_pipeline_records_nothing_more(tmp_path: Path) -> None:
+    with Pipeline(ScriptedSource(), None) as pipeline:
+        pass
+    with pytest.raises(ValueError, match="was stopped"):
+        pipeline.record(tmp_path / "a.mcap")
