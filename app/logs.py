@@ -125,8 +125,8 @@ def _place(error: BaseException, trace: TracebackType | None) -> tuple[str, str,
 def _file_handler(folder: Path) -> logging.handlers.RotatingFileHandler:
     try:
         return _rotating(folder)
-    except OSError:  # no home, or one that cannot be written to
-        return _rotating(Path(tempfile.gettempdir()) / FOLDER)
+    except OSError:  # no home, or one that cannot be written to; a name of its own, since other users share the folder
+        return _rotating(Path(tempfile.mkdtemp(prefix=f"{FOLDER}-")))
 
 
 def _rotating(folder: Path) -> logging.handlers.RotatingFileHandler:

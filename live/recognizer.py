@@ -191,7 +191,7 @@ class Recognizer:
             except ModelLoadError as error:
                 if provider == "cuda":
                     raise
-                self.warning = f"{error.message} Recognition runs on the CPU."
+                self.warning = f"{error.message} Recognition runs on the CPU; --provider cpu does so without asking."
                 LOGGER.warning(self.warning)
         return self._session_on([CPU], data, threads=threads)
 

@@ -56,7 +56,7 @@ def test_without_a_graphics_card_the_app_passes(provider: str, monkeypatch: pyte
     rows = list(examine(PRETRAINED, provider=provider))
     (row,) = [row for row in rows if row.name == "graphics card"]
     assert row.state is State.NOT_HERE
-    assert ("no card. Recognition runs on the CPU." in row.detail) == (provider == "auto")
+    assert ("no card. Recognition runs on the CPU" in row.detail) == (provider == "auto")
     assert "cannot start" not in conclusion(rows)
 
 

@@ -76,7 +76,7 @@ def test_auto_says_why_it_did_not_take_cuda(tmp_path: Path) -> None:
         pytest.skip("this machine has CUDA")
     assert recognizer.warning is not None
     assert recognizer.warning.startswith("CUDA cannot be used:")
-    assert recognizer.warning.endswith("Recognition runs on the CPU.")
+    assert recognizer.warning.endswith("Recognition runs on the CPU; --provider cpu does so without asking.")
 
 
 def test_insisting_on_cuda_fails_with_a_remedy_where_there_is_none(tmp_path: Path) -> None:
