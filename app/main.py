@@ -51,6 +51,10 @@ def _start(options: Options) -> int:
     log_file = start_logging(is_verbose=options.is_verbose)
     hooks = ExceptionHooks(log_file, report=_print_error)
     hooks.install()  # for good: what nobody catches here still wants its traceback in the log file
+    if options.is_check:
+        from app.check import print_check
+
+        return print_check(options.model or PRETRAINED, provider=options.provider)
     if options.is_headless:
         return _render(options)
     display = preflight.find_display()

@@ -38,6 +38,7 @@ class Options:
         people: People in the demo.
         is_looping: Whether a recording starts again at its end.
         is_verbose: Log to the terminal, and show tracebacks.
+        is_check: Print what the app needs and what is there, and start nothing.
     """
 
     source: str = "auto"
@@ -53,6 +54,7 @@ class Options:
     people: int = DEFAULT_PEOPLE
     is_looping: bool = False
     is_verbose: bool = False
+    is_check: bool = False
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
@@ -160,6 +162,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--speed", type=_speed, default=1.0, metavar="X|max", help="times real time")
     add("--people", type=_people, default=DEFAULT_PEOPLE, metavar="N", help="people in the demo, 1 to 6")
     add("--loop", action="store_true", dest="is_looping", help="start the recording again at its end")
+    add("--check", action="store_true", dest="is_check", help="print what the app needs and what this computer has")
     add("--verbose", action="store_true", dest="is_verbose", help="log to the terminal and show tracebacks")
     return parser
 

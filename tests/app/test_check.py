@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -129,3 +131,14 @@ def test_system_libraries_and_fonts_that_lack_have_their_command(
     assert "system libraries" in conclusion(rows.values()) and "fonts" not in conclusion(rows.values())
     (tmp_path / "Sans.TTF").touch()
     assert table()["fonts"].state is State.OK
+
+
+def test_the_flag_prints_the_table_and_starts_nothing(tmp_path: Path) -> None:
+    environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    environment |= {"XDG_STATE_HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path)}
+    program = Path(__file__).resolve().parents[2] / "run_app.py"
+    command = [sys.executable, str(program), "--check", "--provider", "cpu"]
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.startswith("Python ") and "The app starts here" in run.stdout.splitlines()[-1]
+    assert not list(tmp_path.glob("*.mp4"))

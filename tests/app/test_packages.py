@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -84,8 +85,6 @@ def test_a_line_that_is_no_pin_is_not_passed_over(line: str, requirements: Path)
 
 def test_it_needs_nothing_but_the_standard_library() -> None:
     code = "import sys; before = set(sys.modules); import app.check; print(*(set(sys.modules) - before))"
-    import subprocess
-
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     tops = {name.partition(".")[0] for name in run.stdout.split()}
     assert tops <= sys.stdlib_module_names | {"app", "skeleton"}
