@@ -117,7 +117,7 @@ def save(calibration: Calibration, path: Path | None = None) -> Path:
         "origin": calibration.origin,
         "created": calibration.created,
     }
-    _replace(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+    write_text(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
     return path
 
 
@@ -161,7 +161,7 @@ def read(path: Path) -> Calibration:
         raise _wrong(path, f"does not fit ({error.message})") from None
 
 
-def _replace(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
     """Writes a file so that a reader sees the old text or the new one, and a failure leaves the old one."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:LONGEST_NAME]}-")
     try:
