@@ -34,7 +34,7 @@ def test_a_key_of_a_later_version_is_ignored() -> None:
 def test_what_may_be_left_out_has_a_default() -> None:
     required = ("name", "network", "labels", "layout", "joints", "frames", "span_s", "schema")
     read = ModelCard.from_json(json.dumps({key: good()[key] for key in required}), file="m.onnx")
-    assert (read.persons, read.temperature, read.enter_threshold, read.exit_threshold) == (1, 1.0, 0.6, 0.4)
+    assert (read.persons, read.temperature, read.enter_threshold, read.exit_threshold) == (1, 1.0, 0.8, 0.5)
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", '"card"', "{", "[" * 100_000, "\x00"])
