@@ -57,6 +57,20 @@ def test_every_picture_is_shown_from_its_own_time_until_the_next_ones(tmp_path: 
         assert reader.picture(0.1) is reader.picture(0.11), "a picture is decoded once"
 
 
+def test_a_closed_file_opens_by_its_index_and_gives_the_same_as_by_walking(tmp_path: Path) -> None:
+    writer = written(tmp_path / "v.mkv", [0.0, 0.4, 9.0])
+    with opened(tmp_path / "v.mkv") as reader:
+        walked = reader._pictures
+    writer.close()
+    data = bytearray((tmp_path / "v.mkv").read_bytes())
+    second = data.index(b"\x1f\x43\xb6\x75", data.index(b"\x1f\x43\xb6\x75") + 1)
+    data[second] = 0  # walking would end here
+    (tmp_path / "d.mkv").write_bytes(data)
+    with opened(tmp_path / "d.mkv") as reader:
+        assert reader._pictures == walked and len(walked) == 3
+        assert [reader.picture(0.4), number_of(reader.picture(9.0))] == [None, 2]
+
+
 @pytest.mark.parametrize("is_closed", [True, False])
 def test_opencv_plays_the_file_with_its_times_closed_or_not(tmp_path: Path, is_closed: bool) -> None:
     times_s = [0.0, 0.05, 0.1, 2.0]
@@ -72,12 +86,24 @@ def test_opencv_plays_the_file_with_its_times_closed_or_not(tmp_path: Path, is_c
     assert found == pytest.approx(times_s, abs=0.002)
 
 
+def test_opencv_finds_a_picture_in_the_middle(tmp_path: Path) -> None:
+    written(tmp_path / "v.mkv", [number / 30 for number in range(10)]).close()
+    capture = cv2.VideoCapture(str(tmp_path / "v.mkv"), cv2.CAP_FFMPEG)
+    found = []
+    for number in (7, 2, 9):
+        capture.set(cv2.CAP_PROP_POS_FRAMES, number)
+        found.append(number_of(cv2.cvtColor(capture.read()[1], cv2.COLOR_BGR2RGB)))
+    capture.release()
+    assert found == [7, 2, 9]
+
+
 def test_a_file_cut_at_any_byte_gives_all_whole_pictures(tmp_path: Path) -> None:
     written(tmp_path / "v.mkv", [0.0, 0.5, 1.0]).close()
     whole, cut = (tmp_path / "v.mkv").read_bytes(), tmp_path / "cut.mkv"
-    one = (len(whole) - whole.index(b"\x1f\x43\xb6\x75")) // 3
+    first, index = whole.index(b"\x1f\x43\xb6\x75"), whole.index(b"\x1c\x53\xbb\x6b", 200)
+    one = (index - first) // 3
     counts = []
-    for length in range(len(whole), len(whole) - 2 * one, -7):
+    for length in range(len(whole), index - 2 * one + 20, -7):
         cut.write_bytes(whole[:length])
         with opened(cut) as reader:
             counts.append(len(reader.times_s))
@@ -94,13 +120,15 @@ def test_a_file_without_a_whole_picture_is_refused_in_a_sentence(tmp_path: Path,
 
 
 def test_damaged_bytes_never_give_more_than_a_missing_picture(tmp_path: Path) -> None:
-    written(tmp_path / "v.mkv", [0.0, 0.5, 1.0]).close()
+    writer = written(tmp_path / "v.mkv", [0.0, 0.5, 1.0])
+    killed = (tmp_path / "v.mkv").read_bytes()
+    writer.close()
     whole, random = (tmp_path / "v.mkv").read_bytes(), np.random.default_rng(5)
     outcomes = set()
     for trial in range(300):
-        damaged = bytearray(whole)
+        damaged = bytearray(whole if trial % 2 else killed)
         for place in random.integers(0, len(whole), 1 + trial % 3):
-            damaged[place] = random.integers(256)
+            damaged[place % len(damaged)] = random.integers(256)
         (tmp_path / "d.mkv").write_bytes(damaged)
         if not is_picture_file(tmp_path / "d.mkv"):
             outcomes.add("not ours")
