@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration import color_map, floor, store
+from calibration import color_map, floor, picture, store
 from calibration.color_map import ColorMap
 from calibration.store import Calibration
 from skeleton import command_line
@@ -38,6 +38,12 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", help="print what is known of a sensor, or of all")
     show.add_argument("sensor", nargs="?", metavar="SENSOR|FILE", help="a sensor's id or a calibration file")
     show.add_argument("--against", type=Path, metavar="RECORDING", help="also print its residuals on a recording")
+    show.add_argument(
+        "--picture",
+        type=Path,
+        metavar="FILE.svg",
+        help="draw the residuals on the recording of --against; without it, the difference from the default map",
+    )
     show.set_defaults(command=_show)
     return parser
 
@@ -65,12 +71,39 @@ def _fit(options: argparse.Namespace) -> None:
 
 def _show(options: argparse.Namespace) -> None:
     calibrations = _chosen(options.sensor)
+    _check_picture(options.picture, calibrations)
     if not calibrations:
         print(f"No sensor is calibrated yet ({store.folder()}).")
     for calibration in calibrations:
         print(_described(calibration))
         if options.against is not None:
             print(f"on {options.against.name}: {_compared(calibration, options.against)}")
+        if options.picture is not None:
+            store.write_text(options.picture, _picture(calibration, options.against))
+            print(f"drawn into  {options.picture}")
+
+
+def _check_picture(path: Path | None, calibrations: Sequence[Calibration]) -> None:
+    if path is None:
+        return
+    if path.suffix.lower() != ".svg":
+        raise CalibrationError(f"--picture must end in .svg, found '{path}'.")
+    if path.exists() and not path.is_file():
+        raise CalibrationError(f"--picture must name a file, but '{path}' is something else.")
+    if len(calibrations) != 1:
+        raise CalibrationError(
+            f"--picture draws one sensor, but {len(calibrations)} are calibrated.", remedy="Name the sensor."
+        )
+
+
+def _picture(calibration: Calibration, against: Path | None) -> str:
+    """The residuals on a recording, or without one the difference from the default map."""
+    found, name = calibration.color_map or ColorMap.default(), calibration.sensor_id or "(not named)"
+    if against is None:
+        return picture.difference_picture(found, title=f"Sensor {name}: from the default map to its own, 2 m away")
+    points, pixels = color_map.samples(open_recording(against))
+    title = f"Sensor {name}: from the pixels of {against.name} to its map's"
+    return picture.residual_picture(found, points, pixels, title=title)
 
 
 def _chosen(name: str | None) -> list[Calibration]:
