@@ -27,6 +27,7 @@ class Player:
 
     Attributes:
         sent_s: ``time.perf_counter()`` when each frame was announced, by its number.
+        late_s: How much later than its time each frame was announced, because the computer was busy.
         untaken: Frames that the next one replaced before the client asked for them.
     """
 
@@ -44,6 +45,7 @@ class Player:
         self._is_stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="scripted sensor", daemon=True)
         self.sent_s: dict[int, float] = {}
+        self.late_s: list[float] = []
         self.untaken = 0
 
     def number(self, time_s: float) -> int:
@@ -67,7 +69,8 @@ class Player:
             people = self._bodies(number)
             self.untaken += not last.taken.is_set()
             last = Delivery(bodies=people, ticks=round((number + 1) / self._rate_hz * 1e7), floor=FLOOR)
-            self.sent_s[number] = time.perf_counter()
+            self.sent_s[number] = now_s = time.perf_counter()
+            self.late_s.append(now_s - start_s - number / self._rate_hz)
             self._kinect.post("body", last)
             if self._pictures and number % self._color_every == 0:
                 picture = self._pictures[number // self._color_every % len(self._pictures)]
