@@ -75,6 +75,22 @@ def paint_message(painter: QPainter, bounds: QRectF, unit: float, message: str) 
     painter.drawText(bounds.adjusted(0, bounds.height() * 0.1, 0, 0), Qt.AlignHCenter | Qt.AlignTop, message)
 
 
+def paint_recording(painter: QPainter, bounds: QRectF, unit: float, text: str) -> None:
+    """Paints the red mark in the upper left corner: whoever is in the picture shall see that it is kept."""
+    font, _ = _fonts(painter, unit)
+    metrics = QFontMetricsF(font)
+    pad, dot = 10 * unit, metrics.ascent() * 0.8
+    plate = QRectF(0, 0, metrics.horizontalAdvance(text) + dot + 3.2 * pad, metrics.height() + pad)
+    plate.moveTopLeft(bounds.topLeft() + QPointF(1.4 * pad, 1.4 * pad))
+    paint_plate(painter, plate, plate.height() / 2, PLATE, rim=QColor(*theme.RECORDING), width=1.6 * unit)
+    painter.setPen(Qt.NoPen)
+    painter.setBrush(QColor(*theme.RECORDING))
+    painter.drawEllipse(QRectF(plate.left() + pad, plate.center().y() - dot / 2, dot, dot))
+    painter.setFont(font)
+    painter.setPen(QColor(*theme.TEXT))
+    painter.drawText(plate.adjusted(dot + 1.8 * pad, 0, 0, 0), Qt.AlignVCenter | Qt.AlignLeft, text)
+
+
 def paint_plate(
     painter: QPainter, rect: QRectF, radius: float, fill: QColor, *, rim: QColor | None = None, width: float = 1.0
 ) -> None:

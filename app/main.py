@@ -94,6 +94,8 @@ def _open_window(options: Options, display: preflight.Display, hooks: ExceptionH
         print(f"warning: {problem}", file=sys.stderr)
         window.notify(problem)
     QTimer.singleShot(0, session.start)  # the window first: opening a source and a model takes longer
+    if (path := options.record) is not None:
+        QTimer.singleShot(0, lambda: window.recording.start(path, with_video=options.with_record_video))
     if options.duration_s is not None:
         QTimer.singleShot(round(options.duration_s * 1000), window.close)
     hooks.report = window.reported.emit  # before and after the window's loop nobody would see it there
@@ -118,6 +120,7 @@ def _render(options: Options) -> int:
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     from app.application import font_problem, make_application
     from app.headless import print_progress, render
+    from app.recording import while_recording
 
     application = make_application()
     if problem := font_problem(application):
@@ -128,8 +131,11 @@ def _render(options: Options) -> int:
     source = SOURCES[kind](_source_options(dataclasses.replace(options, speed=math.inf)))
     recognizer = Recognizer(options.model or PRETRAINED, provider=options.provider)
     began_s = time.monotonic()
+    views = run_offline(source, recognizer)
+    if options.record is not None:
+        views = while_recording(views, options.record, with_video=options.with_record_video)
     result = render(
-        run_offline(source, recognizer),
+        views,
         output,
         events=events,
         duration_s=options.duration_s or (DEMO_DURATION_S if kind == "demo" else None),
@@ -137,6 +143,8 @@ def _render(options: Options) -> int:
         progress=print_progress,
     )
     table = f", {len(result.events)} actions in {events}" if events else ""
+    if options.record is not None:
+        table += f", recorded in {options.record}"
     print(f"{output}: {result.video_s:.1f} s{table}, in {time.monotonic() - began_s:.1f} s")
     if result.is_interrupted:
         print("Interrupted; what was rendered so far is kept.", file=sys.stderr)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from PyQt5.QtCore import QSettings, QSize, QTimer, pyqtSignal
+from PyQt5.QtCore import QSettings, QSize, QStandardPaths, QTimer, pyqtSignal
 from PyQt5.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication
 from PyQt5.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
@@ -20,6 +20,8 @@ from app.events import EventPanel
 from app.menu import Menu
 from app.picture import Picture
 from app.presenter import Presenter, ended, events_of
+from app.record_control import RecordControl
+from app.recording import mark
 from app.scores import ScorePanel
 from app.session import Session
 from app.status import StatusLine
@@ -72,7 +74,8 @@ class MainWindow(QMainWindow):
     def tick(self) -> None:
         """Takes the newest view and shows it."""
         self.view = self.session.poll()
-        if self.session.revision != self._revision:
+        is_replaced = self.session.revision != self._revision
+        if is_replaced:
             self._revision = self.session.revision
             self.presenter = self.presenter.anew()
             self._closed_banners.clear()
@@ -81,6 +84,7 @@ class MainWindow(QMainWindow):
         self._show_picture()
         self.transport.show_state(self.presenter.transport(self.view), self.presenter.events)
         self.events.show_events(events_of(self.presenter.events))
+        self.recording.show(self.view.recording, is_replaced=is_replaced)
         self._show_banners()
         if self._is_due("scores", SCORES_EVERY_S):
             self.scores.show_scores(self.presenter.scores(self.view))
@@ -153,6 +157,8 @@ class MainWindow(QMainWindow):
         rows.addWidget(self.status)
         self.setCentralWidget(root)
         self.menu = Menu(self)
+        documents = Path(QStandardPaths.writableLocation(QStandardPaths.DocumentsLocation))
+        self.recording = RecordControl(self.session, self.menu.record, self.menu.video, documents, self.notify)
 
     def _connect(self) -> None:
         self.reported.connect(self.notify)
@@ -265,7 +271,9 @@ class MainWindow(QMainWindow):
 def _same_picture(one: PipelineView, other: PipelineView) -> bool:
     """Whether two views look the same; arrays are compared by identity, because nobody changes them."""
     same_arrays = one.frame is other.frame and one.image is other.image and one.model is other.model
-    return same_arrays and (one.people, one.status, one.source) == (other.people, other.status, other.source)
+    same_mark = mark(one.recording) == mark(other.recording)
+    same_rest = (one.people, one.status, one.source) == (other.people, other.status, other.source)
+    return same_arrays and same_mark and same_rest
 
 
 def _column(parent: QWidget, *widgets: QWidget) -> QVBoxLayout:

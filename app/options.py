@@ -33,6 +33,8 @@ class Options:
         is_headless: Render into a video instead of opening a window.
         output: The video to write.
         events: The table of events to write.
+        record: The recording to make.
+        with_record_video: Whether the color video is kept beside it.
         duration_s: Seconds of the source to render, or until the window closes.
         speed: Times real time; ``math.inf`` is as fast as possible.
         people: People in the demo.
@@ -49,6 +51,8 @@ class Options:
     is_headless: bool = False
     output: Path | None = None
     events: Path | None = None
+    record: Path | None = None
+    with_record_video: bool = False
     duration_s: float | None = None
     speed: float = 1.0
     people: int = DEFAULT_PEOPLE
@@ -72,6 +76,7 @@ def check(options: Options) -> None:
         if path is not None and not path.is_file():
             raise ConfigError(f"{flag} must name a file, but there is none at '{path}'.")
     check_outputs(options, options.output, options.events)
+    _check_record(options)
 
 
 def check_outputs(options: Options, output: Path | None, events: Path | None) -> None:
@@ -88,6 +93,18 @@ def check_outputs(options: Options, output: Path | None, events: Path | None) ->
             if kept is not None and _is_same(path, kept):
                 raise ConfigError(f"{flag} must not replace the file of {other}, but both are '{path}'.")
         given.append((flag, path))
+
+
+def _check_record(options: Options) -> None:
+    """A recording is never written over anything."""
+    if options.record is None:
+        return
+    if not options.record.absolute().parent.is_dir():
+        raise ConfigError(f"--record must lie in a folder that exists, but '{options.record.parent}' does not.")
+    video = [options.record.with_suffix(".mkv")] if options.with_record_video else []
+    for path in (options.record, *video):
+        if os.path.lexists(path):
+            raise ConfigError(f"--record must name a new file, but '{path}' is already there.")
 
 
 def source_kind(options: Options) -> str:
@@ -126,6 +143,11 @@ def _contradictions(o: Options) -> list[tuple[bool, str]]:
             o.is_headless and o.is_looping and o.duration_s is None,
             "--headless with --loop needs --duration S.",
         ),
+        (o.with_record_video and o.record is None, "--record-video needs --record FILE.mcap."),
+        (
+            o.record is not None and o.record.suffix.lower() != ".mcap",
+            f"--record must end in .mcap, found '{o.record}'.",
+        ),
         (
             o.output is not None and o.output.suffix.lower() != ".mp4",
             f"--output must end in .mp4, found '{o.output}'.",
@@ -152,6 +174,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--headless", action="store_true", dest="is_headless", help="render into a video instead of a window")
     add("--output", type=Path, metavar="VIDEO.mp4", help="video to write, with --headless (default: demo.mp4)")
     add("--events", type=Path, metavar="EVENTS.csv", help="table of recognized actions to write, with --headless")
+    add("--record", type=Path, metavar="FILE.mcap", help="record the skeletons from the start (window: key R)")
+    add("--record-video", action="store_true", dest="with_record_video", help="keep the color video beside it")
     add(
         "--duration",
         type=_positive,

@@ -8,7 +8,7 @@ from PyQt5.QtGui import QColor, QImage, QLinearGradient, QPainter, QPen, QPolygo
 
 from app import theme
 from app.discs import Discs, stamp
-from app.labels import paint_labels, paint_legend, paint_message
+from app.labels import paint_labels, paint_legend, paint_message, paint_recording
 from app.scene import Figure, Scene
 from app.stage import FloorLines
 from skeleton.layout import TRACKED
@@ -84,6 +84,8 @@ class ScenePainter:
             paint_legend(painter, view.rect, view.unit, scene.legend)
         if scene.message:
             paint_message(painter, view.rect, view.unit, scene.message)
+        if scene.recording:
+            paint_recording(painter, target, view.unit, scene.recording)
         return view
 
     def _paint_image(self, painter: QPainter, view: View, image: np.ndarray) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from app import theme
 from app.heat import HeatScale
 from app.presentation import ScoreRow, Scores, StatusTexts, TransportState
+from app.recording import mark
 from app.scene import Figure, Legend, Scene
 from app.stage import Stage
 from app.wording import STATUS_COLORS, clock, losses, model_hint, person_label, readable, status_text
@@ -76,7 +77,7 @@ class Presenter:
     def scene(self, view: PipelineView) -> Scene:
         """Returns the picture of a view."""
         if self._stage is None:
-            return Scene(message=self._message(view))
+            return Scene(message=self._message(view), recording=mark(view.recording))
         image = view.image
         stage = self._stage
         return Scene(
@@ -88,6 +89,7 @@ class Presenter:
             is_mirrored=self.is_mirrored,
             shows_labels=self.shows_labels,
             message=self._message(view),
+            recording=mark(view.recording),
         )
 
     def scores(self, view: PipelineView) -> Scores:

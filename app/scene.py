@@ -73,6 +73,7 @@ class Scene:
         is_mirrored: Whether left and right change places on the screen.
         shows_labels: Whether the texts beside the people are drawn.
         message: One line in the middle of an empty picture.
+        recording: What stands beside the red dot while it is being recorded; empty when it is not.
     """
 
     size: tuple[int, int] = (1920, 1080)
@@ -83,3 +84,4 @@ class Scene:
     is_mirrored: bool = False
     shows_labels: bool = True
     message: str = ""
+    recording: str = ""

@@ -20,7 +20,7 @@ from live.sources.base import SourceStatus, Transport
 from live.sources.table import SourceOptions
 from live.view import PipelineView, Severity
 from models.card import ModelCard
-from skeleton.errors import AppError, InternalError
+from skeleton.errors import AppError, InternalError, RecordingError
 
 LOGGER = logging.getLogger(__name__)
 STOPPED_S = 2.0
@@ -37,6 +37,10 @@ class LivePipeline(Protocol):
     def poll(self) -> PipelineView: ...
 
     def command(self, command: Transport) -> None: ...
+
+    def record(self, path: Path, *, with_video: bool = False) -> None: ...
+
+    def stop_recording(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,21 @@ class Session:
         """Forwards a transport command."""
         if self._pipeline is not None:
             self._pipeline.command(command)
+
+    def record(self, path: Path, *, with_video: bool = False) -> None:
+        """Records what is open, until :meth:`stop_recording` or until something else is opened.
+
+        Raises:
+            RecordingError: The path cannot be a recording, one runs already, or nothing is open.
+        """
+        if self._pipeline is None:
+            raise RecordingError("A source must be open to be recorded, but none is yet.")
+        self._pipeline.record(path, with_video=with_video)
+
+    def stop_recording(self) -> None:
+        """Ends the recording, if one runs."""
+        if self._pipeline is not None:
+            self._pipeline.stop_recording()
 
     def open_recording(self, path: Path) -> None:
         """Opens a recording, with the model that is in use."""

@@ -18,6 +18,7 @@ ACCENT: Color = (94, 177, 255)
 GOOD: Color = (87, 201, 139)
 WARNING: Color = (240, 185, 81)
 ERROR: Color = (244, 112, 103)
+RECORDING: Color = (235, 45, 45)
 
 STAGE_TOP: Color = (30, 35, 44)
 STAGE_BOTTOM: Color = (15, 17, 22)

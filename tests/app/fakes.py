@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from live.view import (
     PersonState,
     PersonView,
     PipelineView,
+    RecordingView,
     Statistics,
 )
 from models.card import ModelCard
@@ -101,6 +103,8 @@ class FakePipeline:
         self.starts = 0
         self.stops = 0
         self.fails_once: Exception | None = None
+        self.recordings: list[tuple[Path, bool]] = []
+        self.recording_error: Exception | None = None
 
     def start(self) -> None:
         self.starts += 1
@@ -118,3 +122,17 @@ class FakePipeline:
 
     def command(self, command: Transport) -> None:
         self.commands.append(command)
+
+    def record(self, path: Path, *, with_video: bool = False) -> None:
+        if self.recording_error is not None:
+            raise self.recording_error
+        self.recordings.append((path, with_video))
+        self.shown = dataclasses.replace(self.shown, recording=RecordingView(path))
+
+    def stop_recording(self) -> None:
+        running = self.shown.recording
+        assert running is not None
+        self.shown = dataclasses.replace(
+            self.shown,
+            recording=dataclasses.replace(running, is_running=False, is_closed=True, seconds=2.5, frames=75),
+        )
