@@ -17,7 +17,6 @@ import numpy as np
 
 from live.board import Board
 from live.recognizer_thread import internal_error
-from live.recording_file import RecordingFile
 from live.sources.base import SourceInfo
 from live.view import Banner, RecordingView, Severity
 from skeleton.errors import AppError, RecordingError
@@ -70,7 +69,7 @@ class Recorder:
         with_video: Whether color pictures are kept beside it.
         logger: For tracebacks.
         log_file: Named in the banner of an unexpected error.
-        open_file: Makes the writer; a test's own.
+        open_file: Makes the writer: a test's own, or ``RecordingFile``.
         most_frames: Frames that may wait.
         most_pictures: Those of them that may have a picture.
 
@@ -86,12 +85,12 @@ class Recorder:
         with_video: bool = False,
         logger: logging.Logger,
         log_file: Path | None = None,
-        open_file: Callable[..., WritesRecording] = RecordingFile,
+        open_file: Callable[..., WritesRecording] | None = None,
         most_frames: int = MOST_FRAMES,
         most_pictures: int = MOST_PICTURES,
     ) -> None:
         self.path, self.with_video = path, with_video
-        self._file: WritesRecording = open_file(path, with_video=with_video)
+        self._file = (open_file or _open_file)(path, with_video=with_video)
         self._board, self._logger, self._log_file = board, logger, log_file
         self._most_frames, self._most_pictures = most_frames, most_pictures
         self._changed = threading.Condition()
@@ -232,3 +231,9 @@ class Recorder:
             self._file.close()
         except (AppError, OSError) as error:
             self._logger.warning("the recording was not closed: %s", error)
+
+
+def _open_file(path: Path, *, with_video: bool) -> WritesRecording:
+    from live.recording_file import RecordingFile  # cv2 and mcap load when something is recorded, not with the window
+
+    return RecordingFile(path, with_video=with_video)
