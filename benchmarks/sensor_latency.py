@@ -5,6 +5,8 @@ second, at its own pace, and notes when. Above it run the real packages pykinect
 whole window, as they do on Windows. From the announcement of a body frame, in milliseconds:
 
     in hand     the source alone, read in a loop: what any program would need before it does anything
+    unpainted   source and recognizer, polled 30 times a second, color fetched, nothing drawn: everybody in the frame
+                recognized, and their actions decided
     decided     the whole app: everybody in the frame recognized, and their actions decided
     on screen   the whole app: the window's ``paintEvent`` has returned, picture, bodies, heat and labels drawn
     unlabeled   the same window without a model: what recognition costs the screen
@@ -35,7 +37,7 @@ import numpy as np
 from PyQt5.QtCore import QSettings, QTimer
 
 from app.application import make_application
-from app.main_window import MainWindow
+from app.main_window import TICK_MS, MainWindow
 from app.options import PRETRAINED
 from app.session import Choice, Session
 from benchmarks import machine
@@ -59,7 +61,7 @@ PICTURES = 4
 WARM_UP_S = 4.0
 """Left out at the start: the model loads, and everybody's first window fills."""
 PLOT = Path(__file__).resolve().parent.parent / "docs" / "images" / "sensor-latency.svg"
-LATENCIES = ("in hand", "decided", "on screen", "unlabeled")
+LATENCIES = ("in hand", "unpainted", "decided", "on screen", "unlabeled")
 
 
 class Latencies:
@@ -119,21 +121,41 @@ def in_hand(player: Player, seconds: float) -> Latencies:
     return latencies
 
 
-def in_the_window(player: Player, seconds: float, model: Path | None) -> tuple[Latencies, Latencies, Statistics]:
-    """Runs the whole app; returns what was decided, what was painted, and the app's own counts."""
-    decided, painted = Latencies(player), Latencies(player)
+@contextlib.contextmanager
+def decisions_noted(latencies: Latencies) -> Iterator[None]:
+    """Notes every decision that any engine makes meanwhile."""
     real_decide = Engine.decide
 
     def decide(engine: Engine, observation: Observation) -> Decided | None:
         result = real_decide(engine, observation)
-        decided.note(observation.frame.time_s)
+        latencies.note(observation.frame.time_s)
         return result
+
+    with patch.object(Engine, "decide", decide):
+        yield
+
+
+def unpainted(player: Player, seconds: float, model: Path) -> Latencies:
+    """Runs the pipeline without a window."""
+    latencies = Latencies(player)
+    pipeline = Pipeline(KinectV2Source(), partial(Recognizer, model, provider="cpu"))
+    with decisions_noted(latencies), pipeline:
+        end_s = time.perf_counter() + WARM_UP_S + seconds
+        while time.perf_counter() < end_s:
+            time.sleep(1e-3 * TICK_MS)
+            pipeline.poll()
+    return latencies
+
+
+def in_the_window(player: Player, seconds: float, model: Path | None) -> tuple[Latencies, Latencies, Statistics]:
+    """Runs the whole app; returns what was decided, what was painted, and the app's own counts."""
+    decided, painted = Latencies(player), Latencies(player)
 
     def make(choice: Choice) -> Pipeline:
         load = partial(Recognizer, model, provider="cpu") if model is not None else None
         return Pipeline(KinectV2Source(), load)
 
-    with patch.object(Engine, "decide", decide), tempfile.TemporaryDirectory() as folder:
+    with decisions_noted(decided), tempfile.TemporaryDirectory() as folder:
         application = make_application()
         choice = Choice(kind="kinect", source=SourceOptions(), model=model or PRETRAINED)
         session = Session(make, lambda path, provider: Recognizer(path, provider=provider).card, choice)
@@ -157,7 +179,7 @@ def main() -> int:
     """Prints the table and draws the distributions."""
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("--model", type=Path, default=PRETRAINED, metavar="FILE.onnx")
-    flags.add_argument("--seconds", type=float, default=20.0, help="length of each of the three runs")
+    flags.add_argument("--seconds", type=float, default=20.0, help="length of each of the four runs")
     flags.add_argument("--plot", type=Path, default=PLOT, metavar="FILE.svg", help="where to draw the distributions")
     flags.add_argument("--verbose", action="store_true", help="show the traceback of an error")
     options = flags.parse_args()
@@ -174,6 +196,9 @@ def _measure(options: argparse.Namespace) -> None:
     with playing_sensor(frames, pictures) as player:
         found["in hand"] = in_hand(player, options.seconds)
         print(_row("in hand", found["in hand"], player))
+    with playing_sensor(frames, pictures) as player:
+        found["unpainted"] = unpainted(player, options.seconds, options.model)
+        print(_row("unpainted", found["unpainted"], player))
     with playing_sensor(frames, pictures) as player:
         found["decided"], found["on screen"], counts = in_the_window(player, options.seconds, options.model)
         for name in ("decided", "on screen"):
