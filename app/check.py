@@ -293,7 +293,9 @@ def _frames(source: Source, listen_s: float, *, wanted_hz: float) -> Iterator[Ro
         newest = source.color()
         if newest is not picture:
             picture, pictures = newest, pictures + 1
-    rate_hz = len(frames) / listen_s
+    # The first one may have waited a while to be read, and those behind it with it.
+    elapsed_s = time.perf_counter() - first.arrival_s
+    rate_hz = len(frames) / elapsed_s
     people = max(len(frame.bodies) for frame in [first, *frames])
     floor = "floor in view" if any(frame.floor for frame in frames) else "no floor in view"
     detail = f"{rate_hz:.1f} a second over {listen_s:g} s, {source.frames_lost} lost, {people} in view, {floor}"
@@ -303,4 +305,4 @@ def _frames(source: Source, listen_s: float, *, wanted_hz: float) -> Iterator[Ro
         yield Row("color pictures", State.MISSING, f"none came in {listen_s:g} s", USB)
     else:
         size = f"{picture.shape[1]} x {picture.shape[0]}"
-        yield Row("color pictures", State.OK, f"{size}, {pictures / listen_s:.1f} a second")
+        yield Row("color pictures", State.OK, f"{size}, {pictures / elapsed_s:.1f} a second")
