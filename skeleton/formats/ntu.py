@@ -58,7 +58,7 @@ def read(path: Path) -> Recording:
     lines = read_lines(path)
     bodies = _read_regular(lines) or read_lines_of(path, lines)
     with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite, which no joint counts as seen
-        joints = bodies.joints.astype(np.float32)
+        joints = bodies.joints.astype(np.float32, copy=False)
     # What was written as NaN throughout is unknown: depth pixels, color pixels, orientations of each body.
     is_known: np.ndarray = np.ones((len(joints), len(DETAIL_COLUMNS)), dtype=bool)
     if np.isnan(joints).any():
@@ -103,7 +103,7 @@ def _filled(bodies: Bodies, headers: list[str], rows: list[str]) -> Bodies | Non
     if not headers:
         return bodies
     # All joint lines at once, in C: most of the time goes into turning 30,000 texts into numbers.
-    joints = np.loadtxt(rows, comments=None, delimiter=" ", ndmin=2)
+    joints = np.loadtxt(rows, comments=None, delimiter=" ", ndmin=2, dtype=np.float32)
     values = np.loadtxt(headers, comments=None, delimiter=" ", ndmin=2)
     if joints.shape != (len(rows), JOINT_VALUES) or values.shape != (len(headers), BODY_VALUES):
         return None
