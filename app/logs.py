@@ -125,7 +125,7 @@ def _place(error: BaseException, trace: TracebackType | None) -> tuple[str, str,
 def _file_handler(folder: Path) -> logging.handlers.RotatingFileHandler:
     try:
         return _rotating(folder)
-    except OSError:  # no home, or one that cannot be written to; a name of its own, since other users share the folder
+    except OSError:  # no home, or one that cannot be written to; a name of our own, since others share that folder
         return _rotating(Path(tempfile.mkdtemp(prefix=f"{FOLDER}-")))
 
 
