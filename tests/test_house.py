@@ -11,7 +11,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 ROOMS = ("skeleton", "calibration", "models", "live", "training", "app")
-STANDARD = sys.stdlib_module_names | {"__future__"}
+STANDARD = sys.stdlib_module_names | {"__future__", "tomllib"}  # in the library from 3.11 on; guarded before
 
 MAY_IMPORT: dict[str, set[str]] = {
     "skeleton": {"numpy", "mcap", "zstandard", "lz4", "tomli", "tomli_w"},
