@@ -6,13 +6,13 @@ How the commands follow each other, from an archive to a recognized action in th
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import sys
 from pathlib import Path
 
 from skeleton import command_line
 from skeleton.errors import ConfigError
+from training import result_commands
 
 # What needs torch is imported by the command that needs it: --help answers at once, and Ctrl-C during the seconds of
 # an import ends like any other.
@@ -26,14 +26,19 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _prepare(options: argparse.Namespace) -> None:
-    from training import cache
+    from skeleton import config
     from training.datasets.table import DATASETS
+    from training.prepare import prepare
 
     if options.name not in DATASETS:
         raise ConfigError(f"There is no data set '{options.name}'.", remedy=f"Known: {', '.join(DATASETS)}.")
     data_set = DATASETS[options.name]
-    count = cache.write(options.output, data_set, data_set.read(options.archive))
-    print(f"{options.output}: {count} clips of {len(data_set.labels)} classes")
+    choices = config.load(data_set.options, assignments=options.set)
+    done = prepare(data_set, options.source, options.output, options=choices, workers=options.workers)
+    resumed = f", {done.resumed} files of them read before the interruption" if done.resumed else ""
+    print(f"{options.output}: {done.clips} clips of {len(done.description.labels)} classes{resumed}")
+    if done.refused:
+        print(f"{done.refused} files were left out; {options.output / 'refused.csv'} says why")
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -59,22 +64,6 @@ def _train(options: argparse.Namespace) -> None:
             command=options.typed,
         )
     print(f"{run.path}: trained {run.settings.training.epochs} epochs; next: python -m training export {run.path}")
-
-
-def _evaluate(options: argparse.Namespace) -> None:
-    from training.evaluate import evaluate
-
-    result = evaluate(options.model, options.data, options.protocol, provider=options.provider)
-    if options.json:
-        print(json.dumps(result, ensure_ascii=False))
-        return
-    print(f"{result['model']} on {result['dataset']} {result['protocol']}, {result['samples']} clips")
-    print(f"  whole clips             top-1 {result['top1']:.4f}   macro F1 {result['macro_f1']:.4f}")
-    print(f"  windows of {result['span_s']:4.2f} s        top-1 {result['top1_live']:.4f}")
-    for label, row in result["per_class"].items():
-        print(f"  {label:48} recall {row['recall']:.3f}   precision {row['precision']:.3f}")
-    for row in result["confusions"]:
-        print(f"  {row['count']:4} x {row['truth']} taken for {row['answer']}")
 
 
 def _export(options: argparse.Namespace) -> None:
@@ -108,14 +97,22 @@ def _clip(options: argparse.Namespace) -> None:
 
 
 def _list(options: argparse.Namespace) -> None:
+    import dataclasses
+    import textwrap
+
     from models.table import NETWORKS
+    from skeleton import config as settings
     from training import config
     from training.datasets.table import DATASETS
     from training.protocols import PROTOCOLS
 
     print("Data sets")
     for data_set in DATASETS.values():
-        print(f"  {data_set.name}: {data_set.title}; {len(data_set.labels)} classes, {data_set.layout.name}")
+        known = data_set.description
+        what = f"; {len(known.labels)} classes, {known.layout.name}" if known else ""
+        print(f"  {data_set.name}: {data_set.title}{what}; give {data_set.source}")
+        if dataclasses.fields(data_set.options):
+            print(textwrap.indent(settings.describe(data_set.options), "    "))
     print("Protocols")
     for name, meaning in PROTOCOLS.items():
         print(f"  {name}: {meaning}")
@@ -135,10 +132,12 @@ def _parser() -> argparse.ArgumentParser:
         result.set_defaults(command=run)
         return result
 
-    prepare = command("prepare", _prepare, "Reads the archive of a data set into a cache.")
+    prepare = command("prepare", _prepare, "Reads a data set into a cache; interrupted, the same command goes on.")
     prepare.add_argument("name", metavar="NAME", help="data set; see list")
-    prepare.add_argument("archive", metavar="ARCHIVE", type=Path, help="the zip file as downloaded")
+    prepare.add_argument("source", metavar="SOURCE", type=Path, help="its folder, or the zip file as downloaded")
     prepare.add_argument("--output", metavar="CACHE", type=Path, required=True, help="folder to make")
+    prepare.add_argument("--workers", metavar="N", type=_positive, help="processes that read (default: every core)")
+    prepare.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="see list")
 
     train = command("train", _train, "Trains a network.")
     train.add_argument("--data", metavar="CACHE", type=Path, help="folder made by prepare")
@@ -149,12 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", metavar="N", type=_natural, help="what all randomness follows from (default 0)")
     train.add_argument("--resume", metavar="RUN", type=Path, help="continue an interrupted run")
 
-    evaluate = command("evaluate", _evaluate, "Measures a model file on people it was not trained on.")
-    evaluate.add_argument("--model", metavar="FILE.onnx", type=Path, required=True)
-    evaluate.add_argument("--data", metavar="CACHE", type=Path, required=True)
-    evaluate.add_argument("--protocol", metavar="NAME", required=True)
-    evaluate.add_argument("--provider", choices=("auto", "cuda", "cpu"), default="cpu")
-    evaluate.add_argument("--json", action="store_true", help="print one JSON object")
+    result_commands.add_to(command)
 
     export = command("export", _export, "Writes the model file of a run.")
     export.add_argument("run", metavar="RUN", type=Path)

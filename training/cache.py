@@ -2,20 +2,21 @@
 
 A cache is a folder:
 
-    cache.json     version, data set, layout, labels, mirror pairs, floor, license
-    joints.npy     (N, M, V, 3) float32 meters: the frames of all clips, one after another
-    state.npy      (N, M, V) int8
+    cache.json     version, data set, layout, labels, mirror pairs, protocols, license, source and options
+    joints.npy     (N, M, V, 3) float32 meters: the frames of all clips, one after another; every number is finite
+    state.npy      (N, M, V) int8: 0 not tracked, 1 inferred, 2 tracked; 0 where a person is absent
     times.npy      (N,) float64 seconds, from 0 in each clip
     clips.npy      (clips,) records, see CLIP_FIELDS
+    names.npy      (bytes,) uint8: the names of the source files in UTF-8, one after another
+    refused.csv    files that were left out, and why
 
-It is written beside its place and renamed at the end, so a folder with this name is complete. Nothing is pickled.
+``training/cache_writer.py`` makes it beside its place and renames it at the end, so a folder with this name is
+complete. Nothing is pickled.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,14 +26,20 @@ import numpy as np
 
 from skeleton.errors import TrainingDataError
 from skeleton.layout import LAYOUTS, Layout
-from training.datasets.base import Clip, DataSet
 
-VERSION = 1
+VERSION = 2
 CLIP_FIELDS = np.dtype(
-    [("start", "<i8"), ("frames", "<i4"), ("label", "<i4"), ("subject", "<i4"), ("repetition", "<i4")]
-    + [("camera", "<i4"), ("setup", "<i4"), ("group", "<i8"), ("is_correct", "?")]
+    [("start", "<i8"), ("frames", "<i4"), ("persons", "<i4"), ("label", "<i4"), ("subject", "<i4")]
+    + [("repetition", "<i4"), ("camera", "<i4"), ("setup", "<i4"), ("group", "<i8"), ("is_correct", "i1")]
+    + [("floor", "<f4", (4,)), ("name_end", "<i8")]
 )
-"""What is known of a clip. ``start`` is its first row in joints, state and times; ``frames`` its number of rows."""
+"""What is known of a clip.
+
+``start`` is its first row in joints, state and times, ``frames`` its number of rows, ``persons`` how many people are
+in it. ``is_correct`` is 1, 0, or -1 where nothing is known; ``floor`` a plane (x, y, z, w), NaN where it is unknown.
+``name_end`` is where its name ends in names.npy; it begins where the one before ends.
+"""
+ARRAYS = ("joints", "state", "times", "clips", "names")
 LARGEST_FACTS = 1 << 20
 """Bytes of cache.json; a page of text."""
 
@@ -47,12 +54,13 @@ class Cache:
         layout: Its joints.
         labels: K class names.
         mirror_labels: (K,) label of the mirror image of each label.
-        floor_y_m: Height of the floor in the joints' coordinates, or None.
+        protocols: Names of ``training.protocols`` that it is split by.
         license: Terms of the data.
-        joints: (N, M, V, 3) float32 meters.
+        joints: (N, M, V, 3) float32 meters, all finite.
         state: (N, M, V) int8.
         times_s: (N,) float64 seconds, from 0 in each clip.
         clips: (clips,) records of ``CLIP_FIELDS``.
+        names: (bytes,) uint8, see :meth:`name`.
     """
 
     path: Path
@@ -60,12 +68,13 @@ class Cache:
     layout: Layout
     labels: tuple[str, ...]
     mirror_labels: np.ndarray
-    floor_y_m: float | None
+    protocols: tuple[str, ...]
     license: str
     joints: np.ndarray
     state: np.ndarray
     times_s: np.ndarray
     clips: np.ndarray
+    names: np.ndarray
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -75,60 +84,26 @@ class Cache:
         """M."""
         return int(self.joints.shape[1])
 
+    def rows(self, index: int) -> slice:
+        """Returns the rows of one clip in joints, state and times."""
+        start = int(self.clips["start"][index])
+        return slice(start, start + int(self.clips["frames"][index]))
+
     def track(self, index: int, person: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Returns one person of one clip: times (F,) seconds, joints (F, V, 3) meters, seen (F, V) bool."""
-        clip = self.clips[index]
-        rows = slice(int(clip["start"]), int(clip["start"]) + int(clip["frames"]))
+        rows = self.rows(index)
         return self.times_s[rows], self.joints[rows, person], self.state[rows, person] > 0
 
+    def name(self, index: int) -> str:
+        """Returns the name of the file that a clip was read from, within the source."""
+        ends = self.clips["name_end"]
+        start = int(ends[index - 1]) if index else 0
+        return self.names[start : int(ends[index])].tobytes().decode("utf-8", errors="replace")
 
-def write(path: Path, data_set: DataSet, clips: Iterable[Clip]) -> int:
-    """Writes clips as a cache and returns how many there were.
-
-    Raises:
-        TrainingDataError: The folder exists already, or there are no clips.
-    """
-    if path.exists():
-        raise TrainingDataError(
-            f"The cache folder must be new, but {path} exists already.", remedy="Name another folder or delete it."
-        )
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    temporary.mkdir(parents=True)
-    try:
-        count = _write_into(temporary, data_set, clips)
-        os.replace(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return count
-
-
-def _write_into(folder: Path, data_set: DataSet, clips: Iterable[Clip]) -> int:
-    index: list[tuple[Any, ...]] = []
-    joints, state, times, start = [], [], [], 0
-    for clip in clips:
-        row = (start, len(clip.times_s), clip.label, clip.subject, clip.repetition, clip.camera, clip.setup)
-        index.append((*row, clip.group, clip.is_correct))
-        joints.append(clip.joints)
-        state.append(clip.state)
-        times.append(clip.times_s)
-        start += len(clip.times_s)
-    if not index:
-        raise TrainingDataError(f"The data set {data_set.name} must give at least one clip, found none.")
-    np.save(folder / "joints.npy", np.concatenate(joints))
-    np.save(folder / "state.npy", np.concatenate(state))
-    np.save(folder / "times.npy", np.concatenate(times))
-    np.save(folder / "clips.npy", np.array(index, dtype=CLIP_FIELDS))
-    facts = {
-        "version": VERSION,
-        "dataset": data_set.name,
-        "layout": data_set.layout.name,
-        "labels": data_set.labels,
-        "mirrored_labels": data_set.mirrored_labels,
-        "floor_y_m": data_set.floor_y_m,
-        "license": data_set.license,
-    }
-    (folder / "cache.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
-    return len(index)
+    def floor(self, index: int) -> tuple[float, float, float, float] | None:
+        """Returns the floor plane (x, y, z, w) of a clip, n·p + w = 0 in its coordinates, or None."""
+        x, y, z, w = self.clips["floor"][index].tolist()
+        return (x, y, z, w) if np.isfinite((x, y, z, w)).all() else None
 
 
 def open_cache(path: Path) -> Cache:
@@ -138,10 +113,9 @@ def open_cache(path: Path) -> Cache:
         TrainingDataError: Not a cache, one of another version, or a damaged one.
     """
     facts = _facts(path)
-    arrays = {name: _array(path / f"{name}.npy") for name in ("joints", "state", "times", "clips")}
-    joints, state, times_s, clips = arrays.values()
+    arrays = {name: _array(path / f"{name}.npy") for name in ARRAYS}
     layout, labels = LAYOUTS[facts["layout"]], tuple(facts["labels"])
-    problem = _problem(layout, labels, **arrays)
+    problem = _problem_of_frames(layout, **arrays) or _problem_of_clips(labels, **arrays)
     if problem:
         raise _damaged(path, problem)
     return Cache(
@@ -150,12 +124,13 @@ def open_cache(path: Path) -> Cache:
         layout=layout,
         labels=labels,
         mirror_labels=mirror_order(labels, facts["mirrored_labels"]),
-        floor_y_m=facts["floor_y_m"],
+        protocols=tuple(facts["protocols"]),
         license=facts["license"],
-        joints=joints,
-        state=state,
-        times_s=times_s,
-        clips=clips,
+        joints=arrays["joints"],
+        state=arrays["state"],
+        times_s=arrays["times"],
+        clips=arrays["clips"],
+        names=arrays["names"],
     )
 
 
@@ -185,18 +160,22 @@ def _facts(path: Path) -> dict[str, Any]:
             f"{path} must be a cache of version {VERSION}, found {found!r}.", remedy="Prepare the data set again."
         )
     is_text = all(isinstance(facts.get(key), str) for key in ("dataset", "layout", "license"))
-    labels, pairs, floor = facts.get("labels"), facts.get("mirrored_labels"), facts.get("floor_y_m")
+    labels, pairs = facts.get("labels"), facts.get("mirrored_labels")
     if not is_text or facts["layout"] not in LAYOUTS:
         raise _damaged(path, "cache.json names no known layout")
-    if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
+    if not labels or not _is_texts(labels):
         raise _damaged(path, "cache.json has no labels")
     if not isinstance(pairs, list) or not all(
         isinstance(pair, list) and len(pair) == 2 and all(side in labels for side in pair) for pair in pairs
     ):
         raise _damaged(path, "its mirrored labels are not pairs of its labels")
-    if floor is not None and not isinstance(floor, (int, float)):
-        raise _damaged(path, "the height of its floor is not a number")
+    if not _is_texts(facts.get("protocols")):
+        raise _damaged(path, "cache.json has no protocols")
     return facts
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
 
 
 def _array(file: Path) -> np.ndarray:
@@ -208,29 +187,41 @@ def _array(file: Path) -> np.ndarray:
     return array
 
 
-def _problem(
-    layout: Layout,
-    labels: Sequence[str],
-    *,
-    joints: np.ndarray,
-    state: np.ndarray,
-    times: np.ndarray,
-    clips: np.ndarray,
+def _problem_of_frames(
+    layout: Layout, *, joints: np.ndarray, state: np.ndarray, times: np.ndarray, **others: np.ndarray
 ) -> str:
-    """What is wrong with the arrays of a cache, or an empty string."""
+    """What is wrong with the arrays of frames, or an empty string."""
+    del others
     if joints.dtype != np.float32 or joints.ndim != 4 or joints.shape[2:] != (len(layout), 3):
         return f"joints.npy must be float32 of shape (N, M, {len(layout)}, 3), found {joints.dtype} {joints.shape}"
     if state.dtype != np.int8 or state.shape != joints.shape[:3]:
         return "state.npy does not fit joints.npy"
     if times.dtype != np.float64 or times.shape != joints.shape[:1]:
         return "times.npy does not fit joints.npy"
+    return ""
+
+
+def _problem_of_clips(
+    labels: Sequence[str], *, clips: np.ndarray, names: np.ndarray, times: np.ndarray, **others: np.ndarray
+) -> str:
+    """What is wrong with the index, or an empty string; whole columns at a time: it may have 100,000 rows."""
+    del others
     if clips.dtype != CLIP_FIELDS or clips.ndim != 1 or not len(clips):
         return "clips.npy is not an index of clips"
     start, frames = clips["start"].astype(np.int64), clips["frames"].astype(np.int64)
-    if (frames < 1).any() or (start < 0).any() or (start + frames > len(times)).any():
+    if (frames < 1).any() or (start < 0).any() or (start > len(times) - frames).any():
         return "clips.npy names frames that are not there"
     if (clips["label"] < 0).any() or (clips["label"] >= len(labels)).any():
         return "clips.npy names labels that are not there"
+    ends = clips["name_end"].astype(np.int64)
+    if (
+        names.dtype != np.uint8
+        or names.ndim != 1
+        or ends[0] < 0
+        or (ends[1:] < ends[:-1]).any()
+        or ends[-1] > len(names)
+    ):
+        return "names.npy does not fit clips.npy"
     return ""
 
 

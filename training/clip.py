@@ -15,6 +15,8 @@ from training.cache import Cache
 
 SENSOR_HEIGHT_M = 0.9
 """Height that the sensor is given above a known floor: a table's, as the Kinect's manual advises (0.6 to 1.8 m)."""
+ON_THE_FLOOR = (0.0, 1.0, 0.0, 0.0)
+"""The floor of data whose heights are measured from it."""
 RATE_HZ = 30.0
 TRANSITION_S = 1.0
 """Between two clips the people go from one pose to the next on straight lines."""
@@ -40,9 +42,10 @@ def write(cache: Cache, indices: Sequence[int], output: Path, *, repeat: int = 1
         if not 0 <= index < len(cache):
             raise TrainingDataError(f"{cache.path} has clips 0 to {len(cache) - 1}, but clip {index} was asked for.")
     times_s, joints, state = _joined(cache, [index for index in indices for _ in range(repeat)])
-    floor = None
-    if cache.floor_y_m is not None:
-        joints = joints - np.array([0, cache.floor_y_m + SENSOR_HEIGHT_M, 0], dtype=np.float32)
+    floors = {cache.floor(index) for index in indices}
+    floor = floors.pop() if len(floors) == 1 else None
+    if floor == ON_THE_FLOOR:
+        joints = joints - np.array([0, SENSOR_HEIGHT_M, 0], dtype=np.float32)
         floor = (0.0, 1.0, 0.0, SENSOR_HEIGHT_M)
     first = cache.clips[indices[0]]
     names = list(dict.fromkeys(cache.labels[cache.clips[index]["label"]] for index in indices))

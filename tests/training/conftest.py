@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ import pytest
 import tqdm
 
 from skeleton.layout import KINECT_V2_19, TRACKED
-from training import cache
-from training.datasets.base import Clip, DataSet
+from training import cache_writer
+from training.datasets.base import Clip, DataSet, Description, Item, Listing, Load, NoOptions
 
 # The exporter of PyTorch draws progress bars; their own thread would outlive the test.
 tqdm.tqdm.monitor_interval = 0
@@ -49,32 +50,53 @@ def clip(label: int, subject: int, repetition: int, *, group: int) -> Clip:
         joints[:, LAYOUT.index(f"Elbow{side}"), 1] += 0.6 * stroke[:, 0]
     joints = joints * (0.9 + 0.05 * subject) + random.normal(0, 0.005, joints.shape)
     return Clip(
-        label=label,
-        subject=subject,
-        repetition=repetition,
+        item=item(label, subject, repetition, group=group),
         times_s=np.cumsum(random.choice([0.033, 0.067], frames)) - 0.033,
         joints=joints[:, None],
         state=np.full((frames, 1, len(LAYOUT)), TRACKED),
+        floor=(0.0, 1.0, 0.0, 0.0),
+    )
+
+
+def item(label: int, subject: int, repetition: int, *, group: int) -> Item:
+    """What is known of a clip from its name."""
+    return Item(
+        name=f"{LABELS[label]}/{subject}-{repetition}",
+        label=label,
+        subject=subject,
+        repetition=repetition,
         group=group,
     )
 
 
+def look(path: Path, options: NoOptions) -> Listing:
+    """Every movement by everybody."""
+    del path, options
+    rows = [(k, s, r) for k in range(len(LABELS)) for s in SUBJECTS for r in range(REPETITIONS)]
+    return Listing(DESCRIPTION, tuple(item(k, s, r, group=group) for group, (k, s, r) in enumerate(rows)))
+
+
+@contextmanager
+def reader(path: Path, options: NoOptions, description: Description) -> Iterator[Load]:
+    """Makes the clips up."""
+    del path, options, description
+    yield lambda item: clip(item.label, item.subject, item.repetition, group=item.group)
+
+
 def clips() -> Iterator[Clip]:
     """Every movement by everybody."""
-    rows = [(k, s, r) for k in range(len(LABELS)) for s in SUBJECTS for r in range(REPETITIONS)]
-    for group, (label, subject, repetition) in enumerate(rows):
-        yield clip(label, subject, repetition, group=group)
+    yield from SYNTHETIC.clips(Path())
 
 
-SYNTHETIC = DataSet(
+DESCRIPTION = Description(
     name="synthetic",
-    title="three movements",
     layout=LAYOUT,
     labels=LABELS,
-    read=lambda path: clips(),
     mirrored_labels=(("raise left", "raise right"),),
-    floor_y_m=0.0,
     license="none needed",
+)
+SYNTHETIC = DataSet(
+    name="synthetic", title="three movements", source="", look=look, reader=reader, description=DESCRIPTION
 )
 
 SMALL = ("channels=[4, 6, 8]", "hidden=[16, 12]", "batch_size=8", "threads=1", "device=cpu", "dropout=0.0")
@@ -85,5 +107,5 @@ SMALL = ("channels=[4, 6, 8]", "hidden=[16, 12]", "batch_size=8", "threads=1", "
 def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The cache of the three movements."""
     path = tmp_path_factory.mktemp("caches") / "synthetic"
-    cache.write(path, SYNTHETIC, clips())
+    cache_writer.write(path, DESCRIPTION, clips())
     return path

@@ -11,20 +11,22 @@ import numpy as np
 import pytest
 
 from skeleton.errors import TrainingDataError
-from tests.training.conftest import LABELS, SYNTHETIC, clips
-from training import cache
+from tests.training.conftest import DESCRIPTION, LABELS, clips
+from training import cache, cache_writer
 from training.datasets.base import Clip
 
 
 def test_every_clip_comes_back_exactly(synthetic: Path) -> None:
     opened = cache.open_cache(synthetic)
-    assert opened.labels == LABELS and opened.layout == SYNTHETIC.layout and opened.persons == 1
+    assert opened.labels == LABELS and opened.layout == DESCRIPTION.layout and opened.persons == 1
     assert opened.mirror_labels.tolist() == [1, 0, 2]
     for index, clip in enumerate(clips()):
         times_s, joints, seen = opened.track(index)
         assert np.array_equal(times_s, clip.times_s) and np.array_equal(joints, clip.joints[:, 0]) and seen.all()
         row = opened.clips[index]
-        assert (row["label"], row["subject"], row["repetition"]) == (clip.label, clip.subject, clip.repetition)
+        item = clip.item
+        assert (row["label"], row["subject"], row["repetition"]) == (item.label, item.subject, item.repetition)
+        assert opened.name(index) == item.name and opened.floor(index) == (0, 1, 0, 0)
 
 
 def test_the_arrays_stay_on_disk_and_cannot_be_written_to(synthetic: Path) -> None:
@@ -36,7 +38,7 @@ def test_the_arrays_stay_on_disk_and_cannot_be_written_to(synthetic: Path) -> No
 
 def test_an_existing_folder_is_not_overwritten(synthetic: Path) -> None:
     with pytest.raises(TrainingDataError, match="exists already"):
-        cache.write(synthetic, SYNTHETIC, clips())
+        cache_writer.write(synthetic, DESCRIPTION, clips())
 
 
 def test_a_failed_preparation_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -46,7 +48,7 @@ def test_a_failed_preparation_leaves_nothing_behind(tmp_path: Path) -> None:
 
     for source, sentence in ((failing(), "second file"), (iter(()), "at least one clip")):
         with pytest.raises(TrainingDataError, match=sentence):
-            cache.write(tmp_path / "new", SYNTHETIC, source)
+            cache_writer.write(tmp_path / "new", DESCRIPTION, source)
         assert list(tmp_path.iterdir()) == []
 
 
@@ -80,11 +82,11 @@ def cut_short(path: Path) -> None:
     [
         pytest.param(lambda path: (path / "cache.json").unlink(), "has no cache.json", id="no facts"),
         pytest.param(lambda path: (path / "cache.json").write_text("{"), "not JSON", id="facts cut short"),
-        pytest.param(facts(version=99), "version 1, found 99", id="another version"),
+        pytest.param(facts(version=99), "version 2, found 99", id="another version"),
         pytest.param(facts(layout="octopus"), "no known layout", id="unknown layout"),
         pytest.param(facts(labels=[]), "no labels", id="no labels"),
         pytest.param(facts(mirrored_labels=[["a", "b"]]), "mirrored labels", id="mirror of unknown labels"),
-        pytest.param(facts(floor_y_m="low"), "not a number", id="floor in words"),
+        pytest.param(facts(protocols="all"), "no protocols", id="no protocols"),
         pytest.param(lambda path: (path / "joints.npy").unlink(), "joints.npy cannot be read", id="no joints"),
         pytest.param(cut_short, "joints.npy cannot be read", id="joints cut short"),
         pytest.param(array("joints", lambda a: a[:, :, :7]), "joints.npy must be", id="fewer joints"),
@@ -93,6 +95,12 @@ def cut_short(path: Path) -> None:
         pytest.param(array("clips", lambda a: a["label"]), "clips.npy is not an index", id="index of another kind"),
         pytest.param(array("clips", with_field("frames", 10**6)), "frames that are not there", id="clip too long"),
         pytest.param(array("clips", with_field("start", -5)), "frames that are not there", id="clip before all"),
+        pytest.param(
+            array("clips", with_field("start", 2**63 - 1)), "frames that are not there", id="clip far beyond"
+        ),
+        pytest.param(array("clips", with_field("name_end", 10**9)), "names.npy does not fit", id="name too long"),
+        pytest.param(array("clips", with_field("name_end", 0)), "names.npy does not fit", id="name before the last"),
+        pytest.param(array("names", lambda a: a[:-1]), "names.npy does not fit", id="names cut short"),
         pytest.param(array("clips", with_field("label", 3)), "labels that are not there", id="label too large"),
     ],
 )

@@ -1,82 +1,149 @@
-"""Reads the files of a zip archive that nobody vouches for: every size is bounded before anything is unpacked."""
+"""Reads the files of a folder or a zip archive that nobody vouches for: every size is bounded before it is read."""
 
 from __future__ import annotations
 
 import lzma
+import os
 import re
+import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from skeleton.errors import TrainingDataError
 
 MOST_MEMBERS = 200_000
-"""Files in one archive; NTU RGB+D 120, the largest set of skeletons, has 114 480."""
+"""Files in one source; NTU RGB+D 120, the largest set of skeletons, has 114 480."""
 LARGEST_MEMBER = 16 << 20
-"""Bytes of one unpacked recording; a ten-minute text recording has about 10 MB."""
+"""Bytes of one recording; a ten-minute text recording has about 10 MB."""
 LARGEST_RATIO = 200
 """Unpacked bytes a packed byte; skeleton text packs about 3 to 1, all-zero frames about 50 to 1."""
 RATIO_FREE_SIZE = 1 << 16
 """Bytes below which the ratio says nothing."""
 
 
-class Archive:
-    """A zip archive, open for reading; made by :func:`open_archive`."""
+class Files(ABC):
+    """The files of a source by name ("/" between folders); made by :func:`open_files`.
 
-    def __init__(self, path: Path, zipped: zipfile.ZipFile) -> None:
+    Attributes:
+        path: The folder or archive.
+        sizes: Bytes of each file, unpacked.
+    """
+
+    def __init__(self, path: Path, sizes: Mapping[str, int]) -> None:
         self.path = path
-        self._zipped = zipped
-        self._infos = {info.filename: info for info in zipped.infolist() if not info.is_dir()}
-        if len(self._infos) > MOST_MEMBERS:
-            raise TrainingDataError(f"{path} must hold at most {MOST_MEMBERS} files, found {len(self._infos)}.")
+        self.sizes = sizes
+        if len(sizes) > MOST_MEMBERS:
+            raise TrainingDataError(f"{path} must hold at most {MOST_MEMBERS} files, found more.")
 
     def matches(self, pattern: re.Pattern[str]) -> dict[str, re.Match[str]]:
-        """Returns the members whose path ``pattern`` finds, sorted by path, with their matches."""
-        found = {name: pattern.search(name) for name in sorted(self._infos)}
+        """Returns the files whose name ``pattern`` finds, sorted by name, with their matches."""
+        found = {name: pattern.search(name) for name in sorted(self.sizes)}
         return {name: match for name, match in found.items() if match}
 
     def read(self, name: str) -> bytes:
-        """Returns the bytes of one member.
+        """Returns the bytes of one file.
 
         Raises:
-            TrainingDataError: It is missing, damaged, encrypted, or would unpack to more than is plausible.
+            TrainingDataError: It is missing, damaged, encrypted, or holds more than is plausible.
         """
-        info = self._infos.get(name)
-        if info is None:
+        size = self.sizes.get(name)
+        if size is None:
             raise TrainingDataError(f"{self.path} must hold '{name}', but does not.")
-        if info.file_size > LARGEST_MEMBER:
-            raise self._refused(name, f"would unpack to {info.file_size} bytes, more than {LARGEST_MEMBER}")
+        if size > LARGEST_MEMBER:
+            raise self._refused(name, f"has {size} bytes, more than {LARGEST_MEMBER}")
+        content = self._read(name)
+        if len(content) > LARGEST_MEMBER:
+            raise self._refused(name, f"has more than {LARGEST_MEMBER} bytes")
+        return content
+
+    @abstractmethod
+    def _read(self, name: str) -> bytes:
+        """At most ``LARGEST_MEMBER`` + 1 bytes of a file."""
+
+    def _refused(self, name: str, problem: str) -> TrainingDataError:
+        return TrainingDataError(
+            f"{self.path}: the file '{name}' {problem}.", remedy="Download it again, or choose another."
+        )
+
+
+class Archive(Files):
+    """The files of a zip archive, read without unpacking it to disk."""
+
+    def __init__(self, path: Path, zipped: zipfile.ZipFile) -> None:
+        self._zipped = zipped
+        self._infos = {info.filename: info for info in zipped.infolist() if not info.is_dir()}
+        super().__init__(path, {name: info.file_size for name, info in self._infos.items()})
+
+    def _read(self, name: str) -> bytes:
+        info = self._infos[name]
         if info.file_size > RATIO_FREE_SIZE and info.file_size > LARGEST_RATIO * max(info.compress_size, 1):
             raise self._refused(name, f"would unpack to more than {LARGEST_RATIO} times its packed size")
         try:
             with self._zipped.open(info) as member:
-                content = member.read(LARGEST_MEMBER + 1)  # the size in the directory may be a lie
+                return member.read(LARGEST_MEMBER + 1)  # the size in the directory may be a lie
         except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError) as error:
             raise self._refused(name, f"cannot be unpacked ({error})") from None
-        if len(content) > LARGEST_MEMBER:
-            raise self._refused(name, f"unpacks to more than {LARGEST_MEMBER} bytes")
-        return content
 
-    def _refused(self, name: str, problem: str) -> TrainingDataError:
-        return TrainingDataError(
-            f"{self.path}: the file '{name}' {problem}.", remedy="Download the archive again, or choose another."
-        )
+
+class Folder(Files):
+    """The files of a folder and of the folders in it; links to folders are not followed."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, dict(_sizes(path)))
+
+    def _read(self, name: str) -> bytes:
+        try:
+            with (self.path / name).open("rb") as file:
+                return file.read(LARGEST_MEMBER + 1)  # it may have grown
+        except OSError as error:
+            raise self._refused(name, f"cannot be read ({error.strerror or error})") from None
+
+
+def _sizes(root: Path) -> Iterator[tuple[str, int]]:
+    """Name and bytes of every regular file, up to one more than may be."""
+    left = MOST_MEMBERS + 1
+    folders = [""]
+    while folders and left:
+        prefix = folders.pop()
+        with os.scandir(root / prefix) as entries:
+            for entry in entries:
+                name = prefix + entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(f"{name}/")
+                elif entry.is_file():  # not a pipe, not a device
+                    yield name, entry.stat().st_size
+                    left -= 1
+                    if not left:
+                        break
 
 
 @contextmanager
-def open_archive(path: Path) -> Iterator[Archive]:
-    """Opens a zip archive.
+def open_files(path: Path) -> Iterator[Files]:
+    """Opens a folder or a zip archive.
 
     Raises:
-        TrainingDataError: There is no such file, or it is not a zip archive.
+        TrainingDataError: There is no such file or folder, or it is not a zip archive.
     """
-    if not path.is_file():
-        raise TrainingDataError(f"The archive {path} must be a file, but there is none.")
+    mode = _mode(path)
+    if stat.S_ISDIR(mode):
+        yield Folder(path)
+        return
     try:
+        if not stat.S_ISREG(mode):
+            raise OSError("it is a pipe or a device")
         zipped = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, NotImplementedError, UnicodeDecodeError) as error:
         raise TrainingDataError(f"{path} must be a zip archive, but it cannot be read as one ({error}).") from None
     with zipped:
         yield Archive(path, zipped)
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode
+    except OSError:
+        raise TrainingDataError(f"The source {path} must be a folder or a zip file, but there is none.") from None

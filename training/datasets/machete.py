@@ -10,14 +10,15 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from skeleton.errors import TrainingDataError
 from skeleton.layout import KINECT_V2_21, TRACKED
-from training.datasets.archive import open_archive
-from training.datasets.base import Clip, DataSet
+from training.datasets.archive import open_files
+from training.datasets.base import Clip, DataSet, Description, Item, Listing, Load, NoOptions, Refusal
 
 LABELS = (
     "backflip",
@@ -91,40 +92,67 @@ def parse(content: bytes, *, where: str) -> tuple[str, np.ndarray, np.ndarray]:
     return name, times_s - times_s[0], joints
 
 
-def read(path: Path) -> Iterator[Clip]:
-    """Yields the 850 clips of the archive, sorted by path.
+def look(path: Path, options: NoOptions) -> Listing:
+    """Lists the 850 recordings of the archive or folder, sorted by path.
 
     Raises:
-        TrainingDataError: Not the archive, or a file in it that is damaged.
+        TrainingDataError: Not Machete.
     """
-    with open_archive(path) as archive:
-        members = archive.matches(_MEMBER)
-        if not members:
-            raise TrainingDataError(
-                f"{path} must hold files like 'Sub_u015/backflip/ex_0_moderate', found none.",
-                remedy="Give the folder datasets/kinect/training of Machete as a zip archive.",
-            )
-        for group, (name, match) in enumerate(members.items()):
-            gesture, times_s, joints = parse(archive.read(name), where=f"{path}: '{name}'")
-            if gesture != match[2] or gesture not in LABELS:
-                raise TrainingDataError(f"{path}: '{name}' must hold the gesture of its folder, found '{gesture}'.")
-            yield Clip(
-                label=LABELS.index(gesture),
+    del options
+    with open_files(path) as files:
+        members = files.matches(_MEMBER)
+        items = [
+            Item(
+                name=name,
+                label=LABELS.index(match[2]),
                 subject=int(match[1]),
                 repetition=int(match[3]),
-                times_s=times_s,
-                joints=joints[:, None],
-                state=np.full((len(joints), 1, len(KINECT_V2_21)), TRACKED),
                 group=group,
+                size=files.sizes[name],
             )
+            for group, (name, match) in enumerate(members.items())
+            if match[2] in LABELS
+        ]
+    if not items:
+        raise TrainingDataError(
+            f"{path} must hold files like 'Sub_u015/backflip/ex_0_moderate', found none.",
+            remedy="Give the folder datasets/kinect/training of Machete, or a zip archive of it.",
+        )
+    unknown = [
+        Refusal(name, f"'{match[2]}' is no gesture") for name, match in members.items() if match[2] not in LABELS
+    ]
+    return Listing(DESCRIPTION, tuple(items), tuple(unknown))
 
 
-MACHETE = DataSet(
+@contextmanager
+def reader(path: Path, options: NoOptions, description: Description) -> Iterator[Load]:
+    """Opens the archive or folder; gives the function that reads one recording."""
+    del options, description
+    with open_files(path) as files:
+
+        def load(item: Item) -> Clip:
+            where = f"{path}: '{item.name}'"
+            gesture, times_s, joints = parse(files.read(item.name), where=where)
+            if gesture != LABELS[item.label]:
+                raise TrainingDataError(f"{where} must hold the gesture of its folder, found '{gesture}'.")
+            state = np.full((len(joints), 1, len(KINECT_V2_21)), TRACKED)
+            return Clip(item=item, times_s=times_s, joints=joints[:, None], state=state)
+
+        yield load
+
+
+DESCRIPTION = Description(
     name="machete",
-    title="Machete, 17 full-body gestures (Kinect training part)",
     layout=KINECT_V2_21,
     labels=LABELS,
-    read=read,
     mirrored_labels=MIRRORED,
     license="MIT, for academic and research purposes",
+)
+MACHETE = DataSet(
+    name=DESCRIPTION.name,
+    title="Machete, 17 full-body gestures (Kinect training part)",
+    source="the folder datasets/kinect/training, or a zip of it",
+    look=look,
+    reader=reader,
+    description=DESCRIPTION,
 )

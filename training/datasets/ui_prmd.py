@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from skeleton.errors import TrainingDataError
 from skeleton.layout import KINECT_V2_19, TRACKED
-from training.datasets.archive import Archive, open_archive
-from training.datasets.base import Clip, DataSet
+from training.datasets.archive import Files, open_files
+from training.datasets.base import Clip, DataSet, Description, Item, Listing, Load, NoOptions, Refusal
 
 RATE_HZ = 30.0
 """The files have no time stamps; the sensor's rate."""
@@ -60,6 +61,8 @@ _POSITIONS = re.compile(r"(?:^|/)Kinect/Positions/m(\d\d)_s(\d\d)_e(\d\d)_positi
 _TURN = np.array([-1.0, 1.0, -1.0])
 """Half a turn about the vertical: the files face the other way."""
 _COLUMNS = 3 * len(SOURCE_JOINTS)
+FLOOR = (0.0, 1.0, 0.0, 0.0)
+"""Heights are measured from the floor."""
 
 
 def absolute_joints(offsets_cm: np.ndarray, angles_deg: np.ndarray) -> np.ndarray:
@@ -95,48 +98,69 @@ def absolute_joints(offsets_cm: np.ndarray, angles_deg: np.ndarray) -> np.ndarra
     return positions / 100 * _TURN
 
 
-def read(path: Path) -> Iterator[Clip]:
-    """Yields the 2000 clips of the official archive, sorted by path.
+def look(path: Path, options: NoOptions) -> Listing:
+    """Lists the 2000 recordings of the official archive, or of a folder that it was unpacked to, sorted by path.
 
     Raises:
-        TrainingDataError: Not the archive, or a file in it that is damaged.
+        TrainingDataError: Not UI-PRMD.
     """
-    order = [SOURCE_JOINTS.index(SOURCE_OF[joint]) for joint in KINECT_V2_19.joints]
-    with open_archive(path) as archive:
-        members = archive.matches(_POSITIONS)
-        if not members:
-            raise TrainingDataError(
-                f"{path} must hold files like 'Kinect/Positions/m01_s01_e01_positions.txt', found none.",
-                remedy="Give the Kinect part of UI-PRMD.",
+    del options
+    with open_files(path) as files:
+        members = files.matches(_POSITIONS)
+        items = [
+            Item(
+                name=name,
+                label=int(match[1]) - 1,
+                subject=int(match[2]),
+                repetition=int(match[3]),
+                group=group,
+                is_correct=match[4] is None,
+                size=2 * files.sizes[name],  # its angles have about as many
             )
-        for group, (name, match) in enumerate(members.items()):
-            movement, subject, episode = (int(match[i]) for i in (1, 2, 3))
-            if not 1 <= movement <= len(LABELS):
-                raise TrainingDataError(f"{path}: '{name}' must name a movement from 01 to {len(LABELS)}.")
-            angles_name = name.replace("/Positions/", "/Angles/").replace("_positions", "_angles")
-            offsets_cm, angles_deg = _numbers(archive, name), _numbers(archive, angles_name)
+            for group, (name, match) in enumerate(members.items())
+            if 1 <= int(match[1]) <= len(LABELS)
+        ]
+    if not items:
+        raise TrainingDataError(
+            f"{path} must hold files like 'Kinect/Positions/m01_s01_e01_positions.txt', found none.",
+            remedy="Give the Kinect part of UI-PRMD.",
+        )
+    listed = {item.name for item in items}
+    unknown = [Refusal(name, f"there is no movement above {len(LABELS)}") for name in members if name not in listed]
+    return Listing(DESCRIPTION, tuple(items), tuple(unknown))
+
+
+@contextmanager
+def reader(path: Path, options: NoOptions, description: Description) -> Iterator[Load]:
+    """Opens the archive or folder; gives the function that reads one recording."""
+    del options, description
+    order = [SOURCE_JOINTS.index(SOURCE_OF[joint]) for joint in KINECT_V2_19.joints]
+    with open_files(path) as files:
+
+        def load(item: Item) -> Clip:
+            angles_name = item.name.replace("/Positions/", "/Angles/").replace("_positions", "_angles")
+            offsets_cm, angles_deg = _numbers(files, item.name), _numbers(files, angles_name)
             if offsets_cm.shape != angles_deg.shape:
                 raise TrainingDataError(
-                    f"{path}: '{name}' and its angles must have equally many lines, found {len(offsets_cm)} and "
+                    f"{path}: '{item.name}' and its angles must have equally many lines, found {len(offsets_cm)} and "
                     f"{len(angles_deg)}."
                 )
             joints = absolute_joints(offsets_cm, angles_deg)[:, None, order]
-            yield Clip(
-                label=movement - 1,
-                subject=subject,
-                repetition=episode,
+            return Clip(
+                item=item,
                 times_s=np.arange(len(joints)) / RATE_HZ,
                 joints=joints,
                 state=np.full(joints.shape[:3], TRACKED),
-                group=group,
-                is_correct=match[4] is None,
+                floor=FLOOR,
             )
 
+        yield load
 
-def _numbers(archive: Archive, name: str) -> np.ndarray:
+
+def _numbers(files: Files, name: str) -> np.ndarray:
     """(F, 22, 3) numbers of one text file."""
-    where = f"{archive.path}: '{name}'"
-    lines = archive.read(name).decode("ascii", errors="replace").splitlines()
+    where = f"{files.path}: '{name}'"
+    lines = files.read(name).decode("ascii", errors="replace").splitlines()
     rows = []
     for number, line in enumerate(lines, start=1):
         try:
@@ -152,12 +176,17 @@ def _numbers(archive: Archive, name: str) -> np.ndarray:
     return table
 
 
-UI_PRMD = DataSet(
+DESCRIPTION = Description(
     name="ui-prmd",
-    title="UI-PRMD, ten rehabilitation exercises (Kinect part)",
     layout=KINECT_V2_19,
     labels=LABELS,
-    read=read,
-    floor_y_m=0.0,
     license="ODC PDDL 1.0 (public domain)",
+)
+UI_PRMD = DataSet(
+    name=DESCRIPTION.name,
+    title="UI-PRMD, ten rehabilitation exercises (Kinect part)",
+    source="the zip file as downloaded, or its folder",
+    look=look,
+    reader=reader,
+    description=DESCRIPTION,
 )
