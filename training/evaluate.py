@@ -1,33 +1,73 @@
 """Measures a model file on the people it was not trained on, through the recognizer that the app uses.
 
-Two numbers, for two ways of use: ``top1`` of whole clips, each cut to the model's frames as usual;
-and ``top1_live`` of windows of the model's own seconds, every ``LIVE_STEP_S``, averaged over the clip.
+Two ways of use give two numbers: ``top1`` of whole clips, each cut to the model's frames as usual; and ``top1_live``
+of windows of the model's own seconds, averaged over the clip. How soon the answer is right is measured for both:
+
+- whole, after a share of the clip: the window spans the whole clip, of which only the share has been seen, and the
+  graph holds the last pose for the rest. This is how the field measures early recognition; it knows the length.
+- live, after a share of the clip: the mean of the windows that have ended by then, as the app would smooth them.
+  Before the first window is full, the people hold their first pose before the clip begins. After all of the clip
+  this is ``top1_live``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from live.recognizer import Recognizer
-from models.card import ModelCard
 from skeleton.errors import ModelContractError
-from skeleton.window import Window, cut
+from skeleton.window import Window
 from training import protocols
 from training.cache import Cache, open_cache
+from training.clip_windows import SLACK_S, duration_s, live_ends_s, live_window, whole_window
+from training.scores import calibration, rounded, scores, share, top_k
 
-LIVE_STEP_S = 0.2
-"""Between two windows of one clip. The app recognizes at every frame; neighbors in time say nearly the same."""
 BATCH = 64
-HELD_RATE_HZ = 30.0
-MOST_CONFUSIONS = 10
+CLIPS_AT_ONCE = 256
+"""Clips whose answers are kept for every share of the clip; bounds memory at any size of the test side."""
+SHARES = tuple(tenth / 10 for tenth in range(1, 11))
+"""Parts of a clip after which the answer is asked for."""
+WHOLE_ONLY = (1.0,)
+DETAILS = ("confusion", "reliability", "observed", "wrong", "per_subject")
+"""Keys of a result that are long, and about single clips: for a report, not for a model card."""
+
+Key = TypeVar("Key")
 
 
-def evaluate(model: Path, data: Path, protocol: str, *, provider: str = "cpu") -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What a model answers on N clips, after each of S shares of them; the last share is the whole clip.
+
+    Attributes:
+        whole: (N, K) probabilities of whole clips.
+        live: (N, K) mean probabilities of the windows of each clip.
+        whole_right: (S, N) whether the answer for the whole window is right.
+        live_right: (S, N) whether the answer of the live windows is right.
+    """
+
+    whole: np.ndarray
+    live: np.ndarray
+    whole_right: np.ndarray
+    live_right: np.ndarray
+
+
+def evaluate(
+    model: Path, data: Path, protocol: str, *, provider: str = "cpu", shares: Sequence[float] = SHARES
+) -> dict[str, Any]:
     """Returns the results of a model file on the test side of a protocol, ready for JSON.
+
+    Args:
+        model: The ONNX file.
+        data: The cache.
+        protocol: Who tests.
+        provider: Where it runs, see ``live.recognizer``.
+        shares: After which parts of a clip to ask, rising to 1; ``WHOLE_ONLY`` saves most of the time.
 
     Raises:
         AppError: A file, cache or protocol that cannot be used, or a model of other classes than the data's.
@@ -42,123 +82,100 @@ def evaluate(model: Path, data: Path, protocol: str, *, provider: str = "cpu") -
         )
     test = protocols.split(cache, protocol).test
     truth = np.asarray(cache.clips["label"][test])
-    whole = _probabilities(recognizer, cache, test, is_live=False)
-    live = _probabilities(recognizer, cache, test, is_live=True)
+    answers = answer(recognizer, cache, test, shares)
+    subjects = np.asarray(cache.clips["subject"][test])
     return {
         "dataset": cache.dataset,
         "protocol": protocol,
         "samples": len(test),
-        "subjects": np.unique(cache.clips["subject"][test]).tolist(),
-        **scores(truth, whole.argmax(axis=1), cache.labels),
-        "top1_live": _share(live.argmax(axis=1) == truth),
+        "subjects": np.unique(subjects).tolist(),
+        **scores(truth, answers.whole.argmax(axis=1), cache.labels),
+        "top5": top_k(truth, answers.whole, 5),
+        "top1_live": share(answers.live_right[-1]),
+        **calibration(truth, answers.whole),
+        "observed": _observed(cache, test, answers, shares),
+        "per_subject": _per_subject(subjects, answers),
+        "trained_on_tested": _trained_on_tested(card.trained_on, cache.dataset, subjects),
+        "wrong": _wrong(cache, model, test, answers.whole),
         "span_s": card.span_s,
+        "temperature": card.temperature,
         "model": model.name,
         "name": card.name,
         "network": card.network,
+        "attention": card.recipe.get("attention"),
         "seed": card.trained_on.get("seed"),
         "provider": recognizer.provider,
     }
 
 
-def scores(truth: np.ndarray, answer: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
-    """Returns top1, macro_f1, the scores of each class and the most frequent confusions.
-
-    Args:
-        truth: (N,) class indices.
-        answer: (N,) class indices.
-        labels: K class names.
-    """
-    confusion = np.zeros((len(labels), len(labels)), dtype=np.int64)
-    np.add.at(confusion, (truth, answer), 1)
-    right, of_truth, of_answer = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
-    f1 = 2 * right / np.maximum(of_truth + of_answer, 1)
-    per_class = {
-        label: {
-            "samples": int(of_truth[k]),
-            "recall": _rounded(right[k] / max(of_truth[k], 1)),
-            "precision": _rounded(right[k] / max(of_answer[k], 1)),
-            "f1": _rounded(f1[k]),
-        }
-        for k, label in enumerate(labels)
-    }
-    wrong = confusion - np.diag(right)
-    order = np.argsort(-wrong, axis=None, kind="stable")[:MOST_CONFUSIONS]
-    worst = [divmod(int(flat), len(labels)) for flat in order]
-    return {
-        "top1": _share(truth == answer),
-        "macro_f1": _rounded(f1[of_truth > 0].mean()),
-        "per_class": per_class,
-        "confusions": [
-            {"truth": labels[a], "answer": labels[b], "count": int(wrong[a, b])} for a, b in worst if wrong[a, b]
-        ],
-    }
-
-
-def whole_window(cache: Cache, index: int, card: ModelCard) -> Window:
-    """Returns one clip from its first to its last frame as a window of the model."""
-    duration_s = float(cache.track(index)[0][-1])
-    return _window(cache, index, card, start_s=0.0, end_s=duration_s)
-
-
-def live_windows(cache: Cache, index: int, card: ModelCard) -> list[Window]:
-    """Returns the windows of the model's span that lie in a clip.
-
-    A clip shorter than the span gives one, in which the people hold their first pose before it begins.
-    """
-    duration_s = float(cache.track(index)[0][-1])
-    ends = np.arange(duration_s, min(card.span_s, duration_s) - 1e-9, -LIVE_STEP_S)[::-1]
-    return [_window(cache, index, card, start_s=end - card.span_s, end_s=float(end)) for end in ends]
-
-
-def _window(cache: Cache, index: int, card: ModelCard, *, start_s: float, end_s: float) -> Window:
-    order = cache.layout.select(card.joints)
-    joints = np.zeros((card.persons, card.frames, len(order), 3), dtype=np.float32)
-    seen = np.zeros(joints.shape[:3], dtype=bool)
-    for person in range(min(card.persons, cache.persons)):
-        track = _held(*cache.track(index, person), start_s=start_s)
-        joints[person], seen[person] = cut(
-            track[0], track[1][:, order], track[2][:, order], start_s=start_s, end_s=end_s, frame_count=card.frames
-        )
-    ids = tuple(person if seen[person].any() else -1 for person in range(card.persons))
-    return Window(body_ids=ids, end_s=end_s, joints=joints, seen=seen)
-
-
-def _held(
-    times_s: np.ndarray, joints: np.ndarray, seen: np.ndarray, *, start_s: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lets a track begin at ``start_s``, in its first pose, where it begins later."""
-    count = int(np.ceil((times_s[0] - start_s) * HELD_RATE_HZ))
-    if count <= 0:
-        return times_s, joints, seen
-    before = np.linspace(start_s, times_s[0], count, endpoint=False)
-    return (
-        np.concatenate([before, times_s]),
-        np.concatenate([np.repeat(joints[:1], count, axis=0), joints]),
-        np.concatenate([np.repeat(seen[:1], count, axis=0), seen]),
+def answer(recognizer: Recognizer, cache: Cache, clips: np.ndarray, shares: Sequence[float]) -> Answers:
+    """Asks a model about clips, after each share of them."""
+    parts = []
+    for start in range(0, len(clips), CLIPS_AT_ONCE):
+        block = clips[start : start + CLIPS_AT_ONCE]
+        whole, live = _whole(recognizer, cache, block, shares), _live(recognizer, cache, block, shares)
+        truth = cache.clips["label"][block]
+        parts.append((whole[-1], live[-1], whole.argmax(axis=2) == truth, live.argmax(axis=2) == truth))
+    whole, live, whole_right, live_right = zip(*parts)
+    return Answers(
+        whole=np.concatenate(whole),
+        live=np.concatenate(live),
+        whole_right=np.concatenate(whole_right, axis=1),
+        live_right=np.concatenate(live_right, axis=1),
     )
 
 
-def _probabilities(recognizer: Recognizer, cache: Cache, indices: np.ndarray, *, is_live: bool) -> np.ndarray:
-    """(N, K) mean probabilities of the windows of each clip."""
+def _whole(recognizer: Recognizer, cache: Cache, clips: np.ndarray, shares: Sequence[float]) -> np.ndarray:
+    """(S, N, K) probabilities of the window of the whole clip, after each share of it."""
     card = recognizer.card
-    total = np.zeros((len(indices), len(card.labels)))
-    count = np.zeros(len(indices))
-
-    def windows() -> Iterator[tuple[int, Window]]:
-        for row, index in enumerate(indices):
-            for window in live_windows(cache, index, card) if is_live else [whole_window(cache, index, card)]:
-                yield row, window
-
-    for batch in _batched(windows()):
-        answers = recognizer.recognize([window for _, window in batch])
-        for (row, _), answer in zip(batch, answers):
-            total[row] += answer.probabilities
-            count[row] += 1
-    return total / count[:, None]
+    result = np.zeros((len(shares), len(clips), len(card.labels)))
+    windows = (
+        ((number, row), whole_window(cache, int(clip), card, share=part))
+        for row, clip in enumerate(clips)
+        for number, part in enumerate(shares)
+    )
+    for place, probabilities in _recognized(recognizer, windows):
+        result[place] = probabilities
+    return result
 
 
-def _batched(items: Iterator[tuple[int, Window]]) -> Iterator[list[tuple[int, Window]]]:
-    batch: list[tuple[int, Window]] = []
+def _live(recognizer: Recognizer, cache: Cache, clips: np.ndarray, shares: Sequence[float]) -> np.ndarray:
+    """(S, N, K) mean probabilities of the live windows that have ended by each share of a clip."""
+    card = recognizer.card
+    total = np.zeros((len(shares), len(clips), len(card.labels)))
+    count = np.zeros((len(shares), len(clips), 1))
+
+    def windows() -> Iterator[tuple[tuple[slice, int], Window]]:
+        for row, clip in enumerate(clips):
+            index = int(clip)
+            for end_s, counts_for in _live_moments(duration_s(cache, index), card.span_s, shares):
+                yield (counts_for, row), live_window(cache, index, card, end_s=end_s)
+
+    for place, probabilities in _recognized(recognizer, windows()):
+        total[place] += probabilities
+        count[place] += 1
+    return total / count
+
+
+def _live_moments(length_s: float, span_s: float, shares: Sequence[float]) -> Iterator[tuple[float, slice]]:
+    """Yields when live windows of a clip end, each with the shares whose answer it is part of."""
+    moments = np.asarray(shares) * length_s
+    ends = live_ends_s(length_s, span_s)
+    for end_s in ends:
+        yield float(end_s), slice(int(np.searchsorted(moments, end_s - SLACK_S)), len(shares))
+    for number in np.flatnonzero(moments < ends[0] - SLACK_S):
+        yield float(moments[number]), slice(int(number), int(number) + 1)
+
+
+def _recognized(recognizer: Recognizer, windows: Iterable[tuple[Key, Window]]) -> Iterator[tuple[Key, np.ndarray]]:
+    """Yields the probabilities (K,) of every window under its key."""
+    for batch in _batched(windows):
+        for (key, _), found in zip(batch, recognizer.recognize([window for _, window in batch])):
+            yield key, found.probabilities
+
+
+def _batched(items: Iterable[tuple[Key, Window]]) -> Iterator[list[tuple[Key, Window]]]:
+    batch: list[tuple[Key, Window]] = []
     for item in items:
         batch.append(item)
         if len(batch) == BATCH:
@@ -168,9 +185,70 @@ def _batched(items: Iterator[tuple[int, Window]]) -> Iterator[list[tuple[int, Wi
         yield batch
 
 
-def _share(is_right: np.ndarray) -> float:
-    return _rounded(is_right.mean())
+def _observed(cache: Cache, clips: np.ndarray, answers: Answers, shares: Sequence[float]) -> list[dict[str, Any]]:
+    """How often the answer is right after each share of the clips, and how many frames that is on average."""
+    tracks = [cache.track(int(clip))[0] for clip in clips]
+    rows = []
+    for number, part in enumerate(shares):
+        frames = [max(1, int(np.searchsorted(times, part * times[-1] + SLACK_S, side="right"))) for times in tracks]
+        rows.append(
+            {
+                "share": part,
+                "frames": round(float(np.mean(frames)), 1),
+                "seconds": round(float(np.mean([part * times[-1] for times in tracks])), 2),
+                "top1": share(answers.whole_right[number]),
+                "top1_live": share(answers.live_right[number]),
+            }
+        )
+    return rows
 
 
-def _rounded(value: float) -> float:
-    return round(float(value), 4)
+def _per_subject(subjects: np.ndarray, answers: Answers) -> list[dict[str, Any]]:
+    return [
+        {
+            "subject": int(subject),
+            "samples": int((subjects == subject).sum()),
+            "top1": share(answers.whole_right[-1][subjects == subject]),
+            "top1_live": share(answers.live_right[-1][subjects == subject]),
+        }
+        for subject in np.unique(subjects)
+    ]
+
+
+def _trained_on_tested(trained_on: dict[str, Any], dataset: str, subjects: np.ndarray) -> list[int]:
+    """The people of the test side whom the card lists as training people: then the numbers mean little."""
+    trainers = trained_on.get("subjects")
+    if trained_on.get("dataset") != dataset or not isinstance(trainers, list):
+        return []
+    return sorted({int(subject) for subject in subjects} & {item for item in trainers if isinstance(item, int)})
+
+
+def _wrong(cache: Cache, model: Path, clips: np.ndarray, probabilities: np.ndarray) -> list[dict[str, Any]]:
+    """The clips that got another answer, the most certain mistakes first, each with the commands that show it."""
+    truth, found = cache.clips["label"][clips], probabilities.argmax(axis=1)
+    rows = np.flatnonzero(truth != found)
+    rows = rows[np.argsort(-probabilities[rows].max(axis=1), kind="stable")]
+    return [_mistake(cache, model, int(clips[row]), int(found[row]), probabilities[row]) for row in rows]
+
+
+def _mistake(cache: Cache, model: Path, index: int, found: int, probabilities: np.ndarray) -> dict[str, Any]:
+    clip = cache.clips[index]
+    truth, recording = int(clip["label"]), f"clip-{index}.mcap"
+    return {
+        "clip": index,
+        "truth": cache.labels[truth],
+        "answer": cache.labels[found],
+        "probability": rounded(probabilities[found]),
+        "probability_of_truth": rounded(probabilities[truth]),
+        **{name: int(clip[name]) for name in ("subject", "repetition", "camera", "setup")},
+        "source": cache.name(index),
+        "open": [
+            _command("training", "clip", "--data", cache.path, "--index", index, "--output", recording),
+            _command("run_app", "--source", "replay", "--recording", recording, "--model", model),
+        ],
+    }
+
+
+def _command(program: str, *words: object) -> str:
+    start = {"training": "python -m training ", "run_app": "python run_app.py "}[program]
+    return start + shlex.join(str(word) for word in words)

@@ -20,6 +20,7 @@ from skeleton import config as settings_file
 from skeleton.errors import TrainingDataError
 from training import batches, protocols
 from training.cache import open_cache
+from training.evaluate import DETAILS
 from training.run import Run, open_run
 
 CHECK_WINDOWS = 48
@@ -27,8 +28,8 @@ ATTENTION_WINDOWS = 512
 ATTENTION_PERCENTILES = (1.0, 99.0)
 """Of |joint attention| over training windows: where the colors of the heat begin and end."""
 SMALLEST_ATTENTION_RANGE = 1e-3
-LARGEST_RESULTS = 1 << 20
-"""Bytes of a result file; a page of text."""
+LARGEST_RESULTS = 16 << 20
+"""Bytes of a result file: it lists every wrong clip of a data set of any size."""
 WEIGHTS_LICENSE = "Weights: GPL-3.0-or-later"
 
 
@@ -121,10 +122,11 @@ def attention_range(network: nn.Module, joints: torch.Tensor, seen: torch.Tensor
 
 
 def summary(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Returns the first result, with mean and deviation over all of them where there are several."""
+    """Returns the first result without its details, with mean and deviation over all where there are several."""
     if not results:
         return {}
-    merged: dict[str, Any] = {key: value for key, value in results[0].items() if key not in ("model", "name")}
+    left_out = ("model", "name", *DETAILS)
+    merged: dict[str, Any] = {key: value for key, value in results[0].items() if key not in left_out}
     if len(results) > 1:
         merged["seeds"] = {
             key: {

@@ -11,7 +11,7 @@ from skeleton.formats.table import open_recording
 from tests.training.conftest import LAYOUT
 from training.__main__ import main
 from training.clip import SENSOR_HEIGHT_M
-from training.evaluate import scores
+from training.scores import scores
 
 
 @pytest.mark.parametrize(

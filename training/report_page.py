@@ -1,0 +1,286 @@
+"""The page of a report: results of ``evaluate`` as one HTML text that needs nothing beside it.
+
+Every text that comes from a file (names of models, classes, sources) passes through :func:`escaped`; the page forbids
+scripts and everything from a network.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import numpy as np
+
+from training import figures
+from training.scores import likely_range
+
+TEMPLATE = Path(__file__).with_name("report_page.html")
+MOST_WRONG = 300
+"""Wrong clips on a page; ``evaluate --json`` lists all of them."""
+MOST_PEOPLE = 40
+METRICS = (
+    ("top1", "top-1, whole clips"),
+    ("top5", "top-5, whole clips"),
+    ("macro_f1", "macro F1, whole clips"),
+    ("top1_live", "top-1, live windows"),
+    ("ece", "expected calibration error"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a report shows.
+
+    Attributes:
+        result: Of ``evaluate``.
+        twin: Of the network without attention, or of any other to compare with.
+        history: Rows of a run's results.csv; empty for a model file alone.
+        made: How it was made: sections of names and values, all texts.
+        recipe: Settings of the training.
+    """
+
+    result: dict[str, Any]
+    twin: dict[str, Any] | None = None
+    history: Sequence[dict[str, float]] = ()
+    made: dict[str, dict[str, str]] = field(default_factory=dict)
+    recipe: dict[str, Any] = field(default_factory=dict)
+
+
+def page(content: Content) -> str:
+    """Returns the report as HTML."""
+    sections = (_head, _summary, _confusions, _curves, _classes, _people, _learning, _wrong, _made)
+    body = "\n".join(filter(None, (section(content) for section in sections)))
+    title = f"{content.result['name']}: {content.result['dataset']} {content.result['protocol']}"
+    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(title=escaped(title), body=body)
+
+
+def escaped(text: object) -> str:
+    """Returns a text that HTML shows as it stands, in an element or an attribute."""
+    return html.escape(str(text), quote=True)
+
+
+def _head(content: Content) -> str:
+    result = content.result
+    people = result["subjects"]
+    text = (
+        f"{escaped(result['dataset'])}, protocol {escaped(result['protocol'])}: {result['samples']} clips of "
+        f"{len(people)} {'person' if len(people) == 1 else 'people'} and {len(result['per_class'])} classes, "
+        "read by the recognizer of the app."
+    )
+    notice = ""
+    if result["trained_on_tested"]:
+        notice = (
+            '<p class="notice"><b>These numbers do not say how well new people are recognized.</b> The model was '
+            f"trained on people of this test side: {escaped(_listed(result['trained_on_tested']))}.</p>"
+        )
+    return f'<h1>{escaped(result["name"])}</h1>\n<p class="soft">{text}</p>\n{notice}'
+
+
+def _summary(content: Content) -> str:
+    result, twin = content.result, content.twin
+    head = ["", _name(result)] + ([f"beside it: {_name(twin)}", "difference"] if twin else [])
+    rows = []
+    for key, text in METRICS:
+        if key == "top5" and len(result["per_class"]) <= 5:
+            continue  # always 100 %
+        cells = [_cell(text), _cell(percent(result[key]), is_number=True)]
+        if twin:
+            cells += [_cell(percent(twin[key]), is_number=True, kind="twin"), _difference(result[key], twin[key])]
+        rows.append(f"<tr{' class=main' if key == 'top1' else ''}>{''.join(cells)}</tr>")
+    low, high = likely_range(result["top1"], result["samples"])
+    note = (
+        f"95 % interval of top-1: {percent(low)} to {percent(high)}, if all clips were independent; clips of one "
+        "person are not, so the true one is wider. One run is one draw: differences between networks of fewer points "
+        "than the deviation over seeds say nothing (<code>python -m training ablate</code>). "
+        f"Live windows are {result['span_s']:g} s long."
+    )
+    table = _table(head, rows, numbers=range(1, len(head)))
+    return f'<h2>Summary</h2>\n{table}\n<p class="soft">{note}</p>'
+
+
+def _confusions(content: Content) -> str:
+    parts = []
+    for result in filter(None, (content.result, content.twin)):
+        matrix = np.array(result["confusion"])
+        picture = figures.confusion(matrix, list(result["per_class"]), title=_name(result) if content.twin else "")
+        parts.append(_figure(picture, "", is_wide=content.twin is None))
+    worst = "; ".join(
+        f"{row['count']} × {escaped(row['truth'])} taken for {escaped(row['answer'])}"
+        for row in content.result["confusions"][:5]
+    )
+    text = f"Most frequent mistakes: {worst}." if worst else "No clip was taken for another class."
+    note = "Each row is a true class; color is the share of its clips, numbers count them. Classes as in the table."
+    return (
+        f'<h2>Confusion matrix</h2>\n<div class="figures">{"".join(parts)}</div>\n'
+        f'<p class="soft">{note}</p><p>{text}</p>'
+    )
+
+
+def _curves(content: Content) -> str:
+    both = [(_name(result), result) for result in (content.result, content.twin) if result]
+    temperature = content.result["temperature"]
+    sure = (
+        f"After the model's temperature of {temperature:g}. Bars below the dashed line: surer than right; above "
+        "it: more often right than sure. Underneath, how many clips were answered with that confidence."
+    )
+    soon = (
+        "Whole clip: the window spans the whole clip, of which only this part was seen; the last pose is held. Live: "
+        "the mean of the windows that have ended by then."
+    )
+    parts = [_figure(figures.reliability(both), sure)]
+    if len(content.result["observed"]) > 1:
+        parts.append(_figure(figures.observed(both), soon))
+    return (
+        "<h2>How far the confidence can be trusted, and how soon the answer is right</h2>\n"
+        f'<div class="figures">{"".join(parts)}</div>'
+    )
+
+
+def _classes(content: Content) -> str:
+    result, twin = content.result, content.twin
+    matrix = np.array(result["confusion"])
+    labels = list(result["per_class"])
+    head = ["#", "class", "clips", "recall", "precision", "F1"] + (["F1 beside it"] if twin else [])
+    rows = []
+    for number, (label, row) in enumerate(result["per_class"].items()):
+        wrong = matrix[number].copy()
+        wrong[number] = 0
+        taken = f"{labels[int(wrong.argmax())]} ({int(wrong.max())})" if wrong.any() else ""
+        cells = [
+            _cell(number + 1, is_number=True),
+            _cell(label),
+            _cell(row["samples"], is_number=True),
+            f'<td class="n">{percent(row["recall"])}{_bar(row["recall"])}</td>',
+            _cell(percent(row["precision"]), is_number=True),
+            _cell(percent(row["f1"]), is_number=True),
+        ]
+        if twin:
+            cells.append(_cell(percent(twin["per_class"][label]["f1"]), is_number=True, kind="twin"))
+        rows.append(f"<tr>{''.join(cells)}{_cell(taken)}</tr>")
+    numbers = (0, 2, 3, 4, 5, 6) if twin else (0, 2, 3, 4, 5)
+    return f"<h2>Classes</h2>\n{_table([*head, 'most often taken for'], rows, numbers=numbers, is_full=True)}"
+
+
+def _people(content: Content) -> str:
+    people = content.result["per_subject"]
+    if len(people) < 2:
+        return ""
+    hardest = sorted(people, key=lambda row: row["top1"])[:MOST_PEOPLE]
+    rows = [
+        f"<tr>{_cell(row['subject'], is_number=True)}{_cell(row['samples'], is_number=True)}"
+        f'<td class="n">{percent(row["top1"])}{_bar(row["top1"])}</td>'
+        f"{_cell(percent(row['top1_live']), is_number=True)}</tr>"
+        for row in hardest
+    ]
+    more = f", the {MOST_PEOPLE} hardest of {len(people)}" if len(people) > MOST_PEOPLE else ""
+    table = _table(["person", "clips", "top-1, whole", "top-1, live"], rows, numbers=range(4))
+    return f"<h2>People{more}</h2>\n{table}"
+
+
+def _learning(content: Content) -> str:
+    if not content.history:
+        return ""
+    picture = figures.learning_curve(content.history)
+    note = "Training windows are augmented, so training looks worse than it is. The test people are not in it."
+    return f"<h2>Learning curve</h2>\n{_figure(picture, note, is_wide=True)}"
+
+
+def _wrong(content: Content) -> str:
+    wrong = content.result["wrong"]
+    if not wrong:
+        return "<h2>Wrong clips</h2>\n<p>None.</p>"
+    twins = {row["clip"]: row["answer"] for row in content.twin["wrong"]} if content.twin else {}
+    head = ["clip", "source", "person", "take", "true class", "recognized as", "sure", "true class got"]
+    head += ["beside it"] if content.twin else []
+    rows = []
+    for row in wrong[:MOST_WRONG]:
+        cells = [
+            _cell(row["clip"], is_number=True),
+            _cell(row["source"]),
+            _cell(row["subject"], is_number=True),
+            _cell(row["repetition"], is_number=True),
+            _cell(row["truth"]),
+            _cell(row["answer"]),
+            _cell(percent(row["probability"]), is_number=True),
+            _cell(percent(row["probability_of_truth"]), is_number=True),
+        ]
+        if content.twin:
+            cells.append(_cell(twins.get(row["clip"], "right"), kind="twin"))
+        commands = escaped("\n".join(row["open"]))
+        rows.append(
+            f"<tr>{''.join(cells)}<td><details><summary>open</summary><pre>{commands}</pre></details></td></tr>"
+        )
+    table = _table([*head, "in the app"], rows, numbers=(0, 2, 3, 6, 7), is_full=True)
+    more = f" The first {MOST_WRONG} are listed." if len(wrong) > MOST_WRONG else ""
+    text = f"{len(wrong)} of {content.result['samples']}, the most certain mistakes first.{more}"
+    return f'<h2>Wrong clips</h2>\n<p class="soft">{text}</p>\n<div class="scroll">{table}</div>'
+
+
+def _made(content: Content) -> str:
+    parts = ["<h2>How it was made</h2>"]
+    for title, values in content.made.items():
+        rows = [
+            f"<tr><td>{escaped(name)}</td><td><code>{escaped(value)}</code></td></tr>"
+            for name, value in values.items()
+        ]
+        parts.append(f"<table><caption>{escaped(title)}</caption><tbody>{''.join(rows)}</tbody></table>")
+    if content.recipe:
+        lines = "\n".join(f"{name} = {value!r}" for name, value in content.recipe.items())
+        parts.append(f"<details><summary>All settings</summary><pre>{escaped(lines)}</pre></details>")
+    return "\n".join(parts)
+
+
+def _name(result: dict[str, Any]) -> str:
+    attention = {
+        "none": "without attention",
+        "st": "with attention",
+        "s": "spatial attention",
+        "t": "temporal attention",
+    }
+    text = attention.get(result["attention"], "")
+    return f"{result['network']} {text}".strip()
+
+
+def _table(head: Iterable[str], rows: Iterable[str], *, numbers: Iterable[int], is_full: bool = False) -> str:
+    right = set(numbers)
+    cells = "".join(
+        f"<th{' class=n' if place in right else ''}>{escaped(text)}</th>" for place, text in enumerate(head)
+    )
+    kind = ' class="full"' if is_full else ""
+    return f"<table{kind}><thead><tr>{cells}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _cell(value: object, *, is_number: bool = False, kind: str = "") -> str:
+    classes = " ".join(filter(None, ("n" if is_number else "", kind)))
+    return f"<td{f' class={chr(34)}{classes}{chr(34)}' if classes else ''}>{escaped(value)}</td>"
+
+
+def _difference(ours: float, other: float) -> str:
+    return _cell(f"{100 * (ours - other):+.1f}".replace("-", "−"), is_number=True)
+
+
+def _bar(share: float) -> str:
+    return f'<span class="bar"><i style="width:{100 * share:.1f}%"></i></span>'
+
+
+def _figure(svg: str, caption: str, *, is_wide: bool = False) -> str:
+    # As a picture, not as part of the page: names of its parts do not clash, and nothing in it can run.
+    data = base64.b64encode(svg.encode("utf-8")).decode("ascii")
+    kind = ' class="wide"' if is_wide else ""
+    text = f"<figcaption>{escaped(caption)}</figcaption>" if caption else ""
+    return f'<figure{kind}><img alt="" src="data:image/svg+xml;base64,{data}">{text}</figure>'
+
+
+def percent(share: float) -> str:
+    """Returns a share as text: 0.958 is "95.8 %"."""
+    return f"{100 * share:.1f} %"
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    few = ", ".join(map(str, numbers[:20]))
+    return few if len(numbers) <= 20 else f"{few} and {len(numbers) - 20} more"

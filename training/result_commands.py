@@ -1,0 +1,187 @@
+"""The commands about results: ``evaluate | report | attention | ablate | compare``, with their flags.
+
+What needs torch or draws is imported by the command that needs it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from skeleton.errors import ConfigError
+
+AddCommand = Callable[[str, Callable[[argparse.Namespace], None], str], argparse.ArgumentParser]
+"""(name, function, one sentence) -> the parser to add flags to."""
+
+
+def add_to(command: AddCommand) -> None:
+    """Adds the commands to the command line."""
+    _add_evaluate(command("evaluate", _evaluate, "Measures a model file on people it was not trained on."))
+    _add_report(command("report", _report, "Writes all about a model as one HTML file."))
+    _add_attention(command("attention", _attention, "Draws which joints and frames a model weighs, as in figure 4."))
+    _add_ablate(command("ablate", _ablate, "Trains a network with and without attention, as in table 3."))
+    _add_compare(command("compare", _compare, "Prints results beside published and measured ones."))
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from training.evaluate import SHARES, WHOLE_ONLY, evaluate
+
+    shares = WHOLE_ONLY if options.quick else SHARES
+    result = evaluate(options.model, options.data, options.protocol, provider=options.provider, shares=shares)
+    print(json.dumps(result, ensure_ascii=False) if options.json else _described(result))
+
+
+def _described(result: dict[str, Any]) -> str:
+    lines = [
+        f"{result['model']} on {result['dataset']} {result['protocol']}, {result['samples']} clips",
+        f"  whole clips             top-1 {result['top1']:.4f}   macro F1 {result['macro_f1']:.4f}   "
+        f"top-5 {result['top5']:.4f}   calibration error {result['ece']:.4f}",
+        f"  windows of {result['span_s']:4.2f} s        top-1 {result['top1_live']:.4f}",
+    ]
+    if result["trained_on_tested"]:
+        lines.append(f"  the model was TRAINED on people who test here: {result['trained_on_tested']}")
+    for row in result["observed"][:-1]:
+        lines.append(
+            f"  after {100 * row['share']:3.0f} % ({row['frames']:5.1f} frames)  top-1 {row['top1']:.4f}"
+            f"   of live windows {row['top1_live']:.4f}"
+        )
+    for label, row in result["per_class"].items():
+        lines.append(f"  {label:48} recall {row['recall']:.3f}   precision {row['precision']:.3f}")
+    for row in result["confusions"]:
+        lines.append(f"  {row['count']:4} x {row['truth']} taken for {row['answer']}")
+    for row in result["wrong"][:1]:
+        lines += [f"  {len(result['wrong'])} wrong clips (--json lists them); the most certain one:", *row["open"]]
+    return "\n".join(lines)
+
+
+def _report(options: argparse.Namespace) -> None:
+    from training import report
+
+    result = report.write(
+        options.source,
+        options.output,
+        data=options.data,
+        protocol=options.protocol,
+        twin=options.twin,
+        provider=options.provider,
+        command=options.typed,
+    )
+    print(f"{options.output}: {result['samples']} clips, top-1 {result['top1']:.4f}, {len(result['wrong'])} wrong")
+
+
+def _attention(options: argparse.Namespace) -> None:
+    from training import attention_figure
+
+    if options.index and not options.data:
+        raise ConfigError("Clips by --index need the cache they are in: --data CACHE.")
+    if not options.index and not options.recording:
+        raise ConfigError("Say which clips: --data CACHE --index N, or --recording FILE.")
+    count = attention_figure.write(
+        options.model,
+        options.output,
+        data=options.data,
+        indices=options.index or (),
+        recordings=options.recording or (),
+        start_s=options.start,
+        end_s=options.end,
+        frames=options.frames,
+    )
+    print(f"{options.output}: {count} {'clip' if count == 1 else 'clips'}")
+
+
+def _ablate(options: argparse.Namespace) -> None:
+    from training import ablate, config
+
+    table = ablate.run(
+        data=options.data,
+        protocol=options.protocol,
+        output=options.output,
+        settings=config.load(file=options.config, assignments=options.set),
+        table=options.table,
+        modes=options.modes,
+        seeds=range(options.first_seed, options.first_seed + options.seeds),
+        command=options.typed,
+    )
+    print(table)
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from training import compare
+
+    print(compare.compare(options.results))
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", metavar="FILE.onnx", type=Path, required=True)
+    parser.add_argument("--data", metavar="CACHE", type=Path, required=True)
+    parser.add_argument("--protocol", metavar="NAME", required=True)
+    parser.add_argument("--quick", action="store_true", help="leave out how the answer grows with the frames seen")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    _add_provider(parser)
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", metavar="MODEL|RUN", type=Path, help="ONNX file, or run folder")
+    parser.add_argument("--data", metavar="CACHE", type=Path, help="by default the run's")
+    parser.add_argument("--protocol", metavar="NAME", default="", help="by default as the model was trained")
+    parser.add_argument(
+        "--twin", metavar="MODEL|RUN", type=Path, help="show it beside, such as one without attention"
+    )
+    parser.add_argument("--output", metavar="FILE.html", type=Path, required=True)
+    _add_provider(parser)
+
+
+def _add_attention(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="FILE.onnx", type=Path)
+    parser.add_argument("--data", metavar="CACHE", type=Path)
+    parser.add_argument("--index", metavar="N", type=int, nargs="+", help="clips of the cache by number")
+    parser.add_argument("--recording", metavar="FILE", type=Path, nargs="+", help="recordings in any format")
+    parser.add_argument("--start", metavar="S", type=float, help="begin so many seconds into a recording")
+    parser.add_argument("--end", metavar="S", type=float, help="end so many seconds into a recording")
+    parser.add_argument("--frames", metavar="N", type=int, default=6, help="key frames of a clip (default 6)")
+    parser.add_argument("--output", metavar="FILE", type=Path, required=True, help=".png, .svg or .pdf")
+
+
+def _add_ablate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", metavar="CACHE", type=Path, required=True)
+    parser.add_argument("--protocol", metavar="NAME", required=True, help="loso, cv1 and cv2 train every division")
+    parser.add_argument("--output", metavar="FOLDER", type=Path, required=True, help="runs and tables; resumes there")
+    parser.add_argument("--config", metavar="FILE", type=Path, help="recipe, such as training/recipes/ui-prmd.toml")
+    parser.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="see list")
+    parser.add_argument("--table", choices=("attention", "activation"), default="attention")
+    parser.add_argument("--modes", metavar="M,M", type=_names, help="rows of the table (default: all)")
+    parser.add_argument("--seeds", metavar="N", type=_positive, default=5, help="runs of a row (default 5)")
+    parser.add_argument("--first-seed", metavar="N", type=_natural, default=0, help="the seeds count from here")
+
+
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "results",
+        metavar="RESULT",
+        type=Path,
+        nargs="*",
+        help="files of evaluate --json, or tables of ablate (.json)",
+    )
+
+
+def _add_provider(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--provider", choices=("auto", "cuda", "cpu"), default="cpu")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def _natural(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**31:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0, found '{text}'")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if _natural(text) < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return _natural(text)
