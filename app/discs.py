@@ -6,6 +6,7 @@ Six people with attention heat are some 150 discs and 80 glows a picture: 5 ms o
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from PyQt5.QtCore import QPointF, Qt
 from PyQt5.QtGui import QColor, QImage, QPainter, QPen
@@ -26,12 +27,19 @@ RIM = QColor(8, 10, 14, 220)
 HOLLOW = QColor(*theme.BACKGROUND, 200)
 
 
+class Disc(NamedTuple):
+    """A ready-made picture, and half of its side: asking Qt for it takes as long as drawing."""
+
+    image: QImage
+    half: float
+
+
 class Discs:
     """The discs of one picture size; thrown away when the size changes."""
 
     def __init__(self) -> None:
         self._scale = (0.0, 0.0)
-        self._made: dict[object, QImage] = {}
+        self._made: dict[object, Disc] = {}
 
     def use(self, *, unit: float, ratio: float) -> None:
         """Sets the picture's size: pixels per pixel of a picture 720 high, and device pixels per pixel."""
@@ -39,7 +47,7 @@ class Discs:
             self._scale = (unit, ratio)
             self._made.clear()
 
-    def joint(self, color: theme.Color, *, is_tracked: bool) -> QImage:
+    def joint(self, color: theme.Color, *, is_tracked: bool) -> Disc:
         """Returns a disc for a tracked joint, a ring for an inferred one."""
         key = (color, is_tracked)
         if key not in self._made:
@@ -48,7 +56,7 @@ class Discs:
             self._made[key] = self._drawn(JOINT_RADIUS, lambda p: _circle(p, JOINT_RADIUS, fill, pen))
         return self._made[key]
 
-    def hot(self, level: float, *, is_tracked: bool) -> QImage:
+    def hot(self, level: float, *, is_tracked: bool) -> Disc:
         """Returns the disc of an attention level 0..1, or of a joint the model lacks when ``level`` is NaN."""
         step = round(level * HEAT_STEPS) if level == level else None
         key = (step, is_tracked)
@@ -56,11 +64,11 @@ class Discs:
             self._made[key] = self._unknown() if step is None else self._hot(step / HEAT_STEPS, is_tracked)
         return self._made[key]
 
-    def _unknown(self) -> QImage:
+    def _unknown(self) -> Disc:
         dot = QColor(*theme.FAINT)
         return self._drawn(UNKNOWN_RADIUS, lambda painter: _circle(painter, UNKNOWN_RADIUS, dot, QPen(RIM)))
 
-    def _hot(self, level: float, is_tracked: bool) -> QImage:
+    def _hot(self, level: float, is_tracked: bool) -> Disc:
         radius = HEAT_RADII[0] + (HEAT_RADII[1] - HEAT_RADII[0]) * level
         glows = is_tracked and level > GLOW_FROM
         color = QColor(*heat.color(level))
@@ -74,7 +82,7 @@ class Discs:
 
         return self._drawn(radius * GLOW if glows else radius, draw)
 
-    def _drawn(self, radius: float, draw: Callable[[QPainter], None]) -> QImage:
+    def _drawn(self, radius: float, draw: Callable[[QPainter], None]) -> Disc:
         unit, ratio = self._scale
         side = 2 * int(radius * unit * ratio + 3) + 1
         image = QImage(side, side, QImage.Format_ARGB32_Premultiplied)
@@ -86,13 +94,13 @@ class Discs:
         draw(painter)
         painter.end()
         image.setDevicePixelRatio(ratio)
-        return image
+        return Disc(image, side / ratio / 2)
 
 
-def stamp(painter: QPainter, disc: QImage, x: float, y: float) -> None:
+def stamp(painter: QPainter, disc: Disc, x: float, y: float) -> None:
     """Draws a disc centered at (x, y)."""
-    half = disc.width() / disc.devicePixelRatioF() / 2
-    painter.drawImage(QPointF(x - half, y - half), disc)
+    image, half = disc
+    painter.drawImage(QPointF(x - half, y - half), image)
 
 
 def _circle(painter: QPainter, radius: float, fill: QColor, pen: QPen) -> None:

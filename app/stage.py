@@ -8,6 +8,7 @@ differ in where their origin is, and one with the floor at y = 0 would otherwise
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from calibration.color_map import COLOR_SIZE, ColorMap
 from live.sources.base import SourceInfo
 from skeleton.frames import Body, BodyFrame
+from skeleton.layout import TRACKED
 
 MARGIN = 0.07
 """Share of the canvas kept free below."""
@@ -122,8 +124,7 @@ class Stage:
         if not self._fits_people:
             return
         self._plane = frame.floor or self._plane
-        for body in frame.bodies:
-            self._take_in(body)
+        self._take_in(frame.bodies)
         self._find_floor()
         if self._extent is not None:
             self._move_towards(self._wanted(), share=1.0 - float(np.exp(-elapsed / SETTLING_S)))
@@ -177,13 +178,16 @@ class Stage:
         if self._floor_m is None or abs(found - self._floor_m) > FLOOR_STEP_M:
             self._floor_m = found
 
-    def _take_in(self, body: Body) -> None:
-        joints = body.joints[body.state == 2]
-        joints = joints[np.isfinite(joints).all(axis=1) & (joints[:, 2] > NEAREST_M)]
-        if not len(joints):
+    def _take_in(self, bodies: Sequence[Body]) -> None:
+        """Widens the extent by all people at once: six times the same small arithmetic takes a millisecond more."""
+        if not bodies:
             return
-        self._lowest_m.append(float(joints[:, 1].min()) - FOOT_HEIGHT_M)
-        pixels = self._map.project(joints.astype(np.float64)) * self._scale
+        joints = np.stack([body.joints for body in bodies]).astype(np.float64)  # (people, V, 3)
+        is_good = np.isfinite(joints).all(axis=2) & (joints[:, :, 2] > NEAREST_M)
+        is_good &= np.stack([body.state for body in bodies]) == TRACKED
+        lowest = np.where(is_good, joints[:, :, 1], np.inf).min(axis=1)
+        self._lowest_m.extend((lowest[np.isfinite(lowest)] - FOOT_HEIGHT_M).tolist())
+        pixels = self._map.project(joints[is_good]) * self._scale
         size = np.array(self.size)
         near = (np.abs(pixels - size / 2) < FARTHEST_CANVAS * size).all(axis=1)
         if near.any():
