@@ -49,14 +49,19 @@ class CoupledAttention(nn.Module):
         joints: V.
         mode: "st" both factors, "s" only the joints', "t" only the frames', "none" neither; a missing factor is 1.
         activation: Key of the activations: tanh, sigmoid, identity or softmax.
+        start: Where training begins: "near-one" lets the input through, "zero" has small weights and no bias,
+            "linear" draws both as PyTorch does for a linear layer.
     """
 
-    def __init__(self, frames: int, joints: int, *, mode: str = "st", activation: str = "tanh") -> None:
+    def __init__(
+        self, frames: int, joints: int, *, mode: str = "st", activation: str = "tanh", start: str = "near-one"
+    ) -> None:
         super().__init__()
         self.activate = _ACTIVATIONS[activation]
-        first = _FIRST_BIAS[activation]
-        self.spatial_weight, self.spatial_bias = _factor("s" in mode, 3 * frames, joints, first)
-        self.temporal_weight, self.temporal_bias = _factor("t" in mode, 3 * joints, frames, first)
+        bias = _FIRST_BIAS[activation] if start == "near-one" else 0.0
+        draw = _drawn_linear if start == "linear" else _drawn
+        self.spatial_weight, self.spatial_bias = draw(3 * frames, joints, bias) if "s" in mode else (None, None)
+        self.temporal_weight, self.temporal_bias = draw(3 * joints, frames, bias) if "t" in mode else (None, None)
 
     def forward(self, joints: Tensor) -> Attended:
         """Applies the attention to joints (N, 3, T, V)."""
@@ -72,9 +77,10 @@ class CoupledAttention(nn.Module):
         return self.activate(items.flatten(2) @ weight + bias)  # (N, I, 3J) @ (3J,)
 
 
-def _factor(
-    wanted: bool, inputs: int, items: int, bias: float
-) -> tuple[nn.Parameter, nn.Parameter] | tuple[None, None]:
-    if not wanted:
-        return None, None
+def _drawn(inputs: int, items: int, bias: float) -> tuple[nn.Parameter, nn.Parameter]:
     return nn.Parameter(torch.randn(inputs) * _WEIGHT_DEVIATION), nn.Parameter(torch.full((items,), bias))
+
+
+def _drawn_linear(inputs: int, items: int, _: float) -> tuple[nn.Parameter, nn.Parameter]:
+    widest = inputs**-0.5
+    return tuple(nn.Parameter(torch.empty(size).uniform_(-widest, widest)) for size in (inputs, items))

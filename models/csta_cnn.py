@@ -57,7 +57,13 @@ class Stream(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         joints = len(config.joints)
-        self.attention = CoupledAttention(config.frames, joints, mode=config.attention, activation=config.activation)
+        self.attention = CoupledAttention(
+            config.frames,
+            joints,
+            mode=config.attention,
+            activation=config.activation,
+            start=config.attention_start,
+        )
         self.transformer = nn.Linear(joints, config.interpolated_joints, bias=False)
         nn.init.orthogonal_(self.transformer.weight)
         layers: list[nn.Module] = []

@@ -12,6 +12,7 @@ from skeleton.layout import KINECT_V2
 
 ATTENTION_MODES = ("st", "s", "t", "none")
 ACTIVATIONS = ("tanh", "sigmoid", "identity", "softmax")
+ATTENTION_STARTS = ("near-one", "zero", "linear")
 
 
 class NetworkOutput(NamedTuple):
@@ -44,6 +45,7 @@ class NetworkConfig:
     classes: int = setting(60, "classes (K)")
     attention: str = setting("st", "which attention is learned: spatial, temporal, both", choices=ATTENTION_MODES)
     activation: str = setting("tanh", "activation of the attention weights", choices=ACTIVATIONS)
+    attention_start: str = setting("near-one", "where the attention weights begin", choices=ATTENTION_STARTS)
     interpolated_joints: int = setting(30, "joints after the skeleton transformer")
     channels: tuple[int, ...] = setting((64, 128, 256), "channels of the convolutions, each followed by a max-pool 2")
     hidden: tuple[int, ...] = setting((256, 128), "sizes of the hidden fully connected layers")
@@ -74,3 +76,5 @@ class NetworkConfig:
             raise ValueError(f"dropout must be at least 0 and below 1, found {self.dropout}")
         if self.attention not in ATTENTION_MODES or self.activation not in ACTIVATIONS:
             raise ValueError(f"there is no attention '{self.attention}' with activation '{self.activation}'")
+        if self.attention_start not in ATTENTION_STARTS:
+            raise ValueError(f"there is no start '{self.attention_start}' of the attention")

@@ -102,3 +102,21 @@ def test_softmax_weights_are_1_on_average() -> None:
     _, spatial, temporal = attention(activation="softmax")(sequence())
     np.testing.assert_allclose(spatial.mean(dim=1).detach(), 1, rtol=1e-5)
     np.testing.assert_allclose(temporal.mean(dim=1).detach(), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("start", "spatial_mean", "widest"),
+    [
+        pytest.param("near-one", np.tanh(1.5), 0.1, id="lets the input through"),
+        pytest.param("zero", 0.0, 0.3, id="shrinks it to almost nothing"),
+        pytest.param("linear", 0.0, 1.0, id="as a linear layer is drawn"),
+    ],
+)
+def test_attention_starts_where_it_is_told(start: str, spatial_mean: float, widest: float) -> None:
+    torch.manual_seed(0)
+    module = CoupledAttention(FRAMES, JOINTS, start=start)
+    spatial = module(sequence()).spatial.detach()
+    assert abs(float(spatial.mean()) - spatial_mean) < 0.15
+    assert 0.01 < float(spatial.std()) < widest
+    is_drawn = bool(module.spatial_bias.std() > 0)
+    assert is_drawn == (start == "linear")
