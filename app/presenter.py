@@ -258,6 +258,8 @@ def _score_note(view: PipelineView, one: PersonView | None) -> str:
         return "Nobody in view"
     if one.state is PersonState.LOST:
         return "Out of view"
+    if one.state is PersonState.NO_FLOOR:
+        return "The floor is not known"
     return f"Warming up: {one.warm_up:.0%} of the first window" if one.probabilities is None else ""
 
 

@@ -38,6 +38,8 @@ class LivePipeline(Protocol):
 
     def command(self, command: Transport) -> None: ...
 
+    def recalibrate(self) -> None: ...
+
     def record(self, path: Path, *, with_video: bool = False) -> None: ...
 
     def stop_recording(self) -> None: ...
@@ -131,6 +133,11 @@ class Session:
         """Forwards a transport command."""
         if self._pipeline is not None:
             self._pipeline.command(command)
+
+    def recalibrate(self) -> None:
+        """Says that the sensor of what is open was calibrated."""
+        if self._pipeline is not None:
+            self._pipeline.recalibrate()
 
     def record(self, path: Path, *, with_video: bool = False) -> None:
         """Records what is open, until :meth:`stop_recording` or until something else is opened.

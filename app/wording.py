@@ -10,6 +10,7 @@ from live.view import PersonState, PersonView, PipelineView
 
 STATE_TEXTS = {
     PersonState.WARMING_UP: "warming up",
+    PersonState.NO_FLOOR: "floor not known",
     PersonState.NOTHING: "no action",
     PersonState.LOST: "out of view",
 }

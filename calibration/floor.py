@@ -86,23 +86,22 @@ class Floor:
         """How far the sensor leans to its side, degrees."""
         return math.degrees(math.atan2(self.normal[0], self.normal[1]))
 
-    def rotation(self) -> np.ndarray:
-        """Returns the (3, 3) float64 rotation that takes the normal to (0, 1, 0), with the least turn.
-
-        ``points @ rotation.T`` levels points (..., 3).
-        """
-        x, y, z = self.normal
-        # Rodrigues: R = I + [v] + [v]² / (1 + cos) with v = n × (0, 1, 0) = (-z, 0, x); y > 0.5.
-        cross = np.array([[0.0, -x, 0.0], [x, 0.0, z], [0.0, -z, 0.0]])
-        return np.eye(3) + cross + cross @ cross / (1.0 + y)
-
-    def leveled(self, points: np.ndarray) -> np.ndarray:
-        """Returns points (..., 3) in axes that stand on the floor: y is the height above it, meters."""
-        return np.asarray(points) @ self.rotation().T + (0.0, self.height_m, 0.0)
-
     def heights_m(self, points: np.ndarray) -> np.ndarray:
         """Returns the heights (...) of points (..., 3) above the floor, meters."""
         return np.asarray(points) @ np.array(self.normal) + self.height_m
+
+
+def turn_up(normal: tuple[float, float, float]) -> np.ndarray:
+    """Returns the (3, 3) float64 rotation that takes a unit vector, which points up (y > 0), to (0, 1, 0)."""
+    x, y, z = normal
+    # Rodrigues: R = I + [v] + [v]² / (1 + cos) with v = n × (0, 1, 0) = (-z, 0, x), multiplied out.
+    xx, xz, zz = x * x / (1.0 + y), x * z / (1.0 + y), z * z / (1.0 + y)
+    return np.array([[1.0 - xx, -x, -xz], [x, y, z], [-xz, -z, 1.0 - zz]])
+
+
+def apart(one: Floor, other: Floor) -> tuple[float, float]:
+    """Returns how far two floors of one sensor differ: in the sensor's height, meters, and in the normal, degrees."""
+    return abs(one.height_m - other.height_m), _angle_deg(np.array(one.normal), np.array(other.normal))
 
 
 def average(planes: Iterable[Sequence[float]], *, is_measured: bool = True) -> Floor:
@@ -131,6 +130,10 @@ class FloorAverage:
     Args:
         span_s: Seconds of planes to average.
         layout: Joints of the bodies, which stand in where the sensor sees no floor.
+
+    Attributes:
+        floor: What is known so far.
+        refused: What is wrong with the newest plane that was no floor, or an empty string.
     """
 
     def __init__(self, *, span_s: float = AVERAGE_S, layout: Layout = KINECT_V2) -> None:
@@ -138,23 +141,44 @@ class FloorAverage:
         self._seen: list[tuple[float, Plane]] = []
         self._stood: list[tuple[float, Plane]] = []
         self.floor: Floor | None = None
+        self.refused = ""
 
-    def add(self, frame: BodyFrame) -> Floor | None:
-        """Returns the floor once it is known; from then on it stays the same.
+    def add(self, frame: BodyFrame, *, needs_people: bool = True) -> Floor | None:
+        """Returns the floor once it is known.
 
-        A floor that the sensor reports comes first; a standing person decides after twice the time without one.
+        A floor that the sensor reports comes first, and from then on it stays the same. Where for twice the time none
+        was reported, a standing person decides, until the sensor has seen the floor after all.
+
+        Args:
+            frame: The next frame.
+            needs_people: Whether standing people are worth looking at.
         """
-        if self.floor is None:
-            if frame.floor is not None and _floor_or_none(frame.floor) is not None:
-                _remember(self._seen, frame.time_s, frame.floor)
-            plane = standing_plane(frame, layout=self._layout)
-            if plane is not None:
-                _remember(self._stood, frame.time_s, plane)
-            if self._covers(self._seen, self._span_s):
-                self.floor = average([plane for _, plane in self._seen])
-            elif not self._seen and self._covers(self._stood, 2 * self._span_s):
-                self.floor = average([plane for _, plane in self._stood], is_measured=False)
+        if self.floor is None or not self.floor.is_measured:
+            self._see(frame)
+        if self.floor is None and needs_people:
+            self._look_at_people(frame)
         return self.floor
+
+    def _see(self, frame: BodyFrame) -> None:
+        if frame.floor is None or not any(frame.floor):  # all zeros: the sensor's way to say that it sees none
+            return
+        try:
+            Floor.from_plane(frame.floor)
+        except CalibrationError as error:
+            self.refused = error.message
+            return
+        _remember(self._seen, frame.time_s, frame.floor)
+        if self._covers(self._seen, self._span_s):
+            self.floor = average([plane for _, plane in self._seen])
+
+    def _look_at_people(self, frame: BodyFrame) -> None:
+        plane = standing_plane(frame, layout=self._layout)
+        if plane is None:
+            return
+        _remember(self._stood, frame.time_s, plane)
+        is_floor_seen = bool(self._seen) and abs(frame.time_s - self._seen[-1][0]) < 2 * self._span_s
+        if not is_floor_seen and self._covers(self._stood, 2 * self._span_s):
+            self.floor = average([plane for _, plane in self._stood], is_measured=False)
 
     def _covers(self, planes: list[tuple[float, Plane]], span_s: float) -> bool:
         return len(planes) >= FEWEST_PLANES and planes[-1][0] - planes[0][0] >= span_s - 1e-6

@@ -12,11 +12,12 @@ from typing import Protocol
 
 import numpy as np
 
+from calibration.leveling import Leveler, Leveling
 from live.decision import DecisionConfig, PersonDecision
 from live.history import History, Presence
+from live.sources.base import SourceInfo
 from live.view import ActionEvent, ModelInfo, PersonState, PersonView, Recognition
 from models.card import ModelCard
-from skeleton.errors import ModelContractError
 from skeleton.frames import BodyFrame
 from skeleton.layout import Layout
 from skeleton.window import Window
@@ -47,10 +48,12 @@ class Observation:
     Attributes:
         frame: The frame.
         generation: Changes when the source's clock jumped backwards.
+        leveling: What was known of the floor then; None for a model that takes joints as the sensor sees them.
     """
 
     frame: BodyFrame
     generation: int
+    leveling: Leveling | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,11 +64,14 @@ class Decided:
         people: Everybody in view or lost a moment ago, by number.
         events: What started or ended, oldest first.
         recognitions: The model's answers behind it.
+        trouble: A sentence about the floor, while people are not recognized for want of one or a calibration does
+            not fit; otherwise empty.
     """
 
     people: tuple[PersonView, ...]
     events: tuple[ActionEvent, ...]
     recognitions: tuple[Recognition, ...] = ()
+    trouble: str = ""
 
 
 @dataclass(slots=True)
@@ -78,15 +84,16 @@ def fitting_joints(card: ModelCard, layout: Layout) -> np.ndarray:
     """Returns for each of the model's joints its index in the source's layout.
 
     Raises:
-        ModelContractError: The layout lacks joints that the model needs, or the model needs leveled ones.
+        ModelContractError: The layout lacks joints that the model needs.
     """
-    if card.expects_leveled:
-        raise ModelContractError(
-            f"The model '{card.name}' needs heights above a leveled floor, but joints are recognized as the "
-            "sensor sees them.",
-            remedy='Choose a model whose card says "expects_leveled": false.',
-        )
     return layout.select(card.joints)
+
+
+def leveler_for(card: ModelCard, info: SourceInfo) -> Leveler | None:
+    """Returns what finds the source's floor, for a model that expects leveled joints; None for any other."""
+    if not card.expects_leveled:
+        return None
+    return Leveler(sensor_id=info.sensor_id, layout=info.layout, recorded=info.floor)
 
 
 class Engine:
@@ -99,9 +106,11 @@ class Engine:
         layout: The source's joints.
         config: When actions start and end.
         origin_s: Sensor time that events count from; None takes the first frame's.
+        leveler: What finds the floor; None for a model that takes joints as the sensor sees them.
 
     Raises:
-        ModelContractError: The layout lacks joints that the model needs, or the model needs leveled ones.
+        ModelContractError: The layout lacks joints that the model needs.
+        ValueError: The model expects leveled joints, and there is no leveler.
     """
 
     def __init__(
@@ -111,8 +120,12 @@ class Engine:
         *,
         config: DecisionConfig | None = None,
         origin_s: float | None = None,
+        leveler: Leveler | None = None,
     ) -> None:
         card = recognizer.card
+        if card.expects_leveled and leveler is None:
+            raise ValueError(f"the model '{card.name}' expects leveled joints, so the engine needs a leveler")
+        self._leveler = leveler if card.expects_leveled else None
         self._recognizer = recognizer
         self._config = config or DecisionConfig()
         self._joint_indices = fitting_joints(card, layout)
@@ -128,8 +141,14 @@ class Engine:
         """Adds a frame to the history; None for a frame that repeats the time of the one before."""
         if self._origin_s is None:
             self._origin_s = frame.time_s
+        leveling = self._leveler.add(frame) if self._leveler is not None else None
         generation = self._history.append(frame)
-        return None if generation is None else Observation(frame, generation)
+        return None if generation is None else Observation(frame, generation, leveling)
+
+    def level_by(self, leveler: Leveler | None) -> None:
+        """Takes another leveler into use from the next frame on: the sensor was calibrated meanwhile."""
+        if self._leveler is not None and leveler is not None:
+            self._leveler = leveler
 
     def reset(self) -> None:
         """Forgets what was observed: the next frame has nothing to do with it (a seek)."""
@@ -143,32 +162,49 @@ class Engine:
         Returns:
             None when the frame is no longer of interest: the source's clock jumped after it, or went far ahead.
         """
-        frame = observation.frame
-        snapshot = self._history.snapshot(frame, observation.generation)
+        frame, leveling = observation.frame, observation.leveling
+        floor = leveling.floor if leveling is not None else None
+        snapshot = self._history.snapshot(frame, observation.generation, floor=floor)
         if snapshot is None:
             return None
         events: list[ActionEvent] = []
         if observation.generation != self._generation:
             events += self.finish()
             self._generation = observation.generation
-        recognitions = tuple(self._recognizer.recognize(snapshot.windows))
+        # Joints as the sensor sees them are rubbish to a model that expects leveled ones: better no answer at all.
+        is_held_back = leveling is not None and floor is None
+        windows = () if is_held_back else snapshot.windows
+        recognitions = tuple(self._recognizer.recognize(windows))
         answers = {recognition.body_ids[0]: recognition for recognition in recognitions}
-        people = [self._view(body, answers.get(body.body_id), events) for body in snapshot.bodies]
+        people = [self._view(body, answers.get(body.body_id), events, is_held_back) for body in snapshot.bodies]
         events += self._end_forgotten({body.body_id for body in snapshot.bodies})
         people.sort(key=lambda person: person.person)
-        return Decided(people=tuple(people), events=tuple(events), recognitions=recognitions)
+        trouble = leveling.trouble if leveling is not None else ""
+        if is_held_back and snapshot.windows:
+            trouble = " ".join([self._no_floor(), trouble]).strip()
+        return Decided(tuple(people), tuple(events), recognitions, trouble)
 
     def finish(self) -> tuple[ActionEvent, ...]:
         """Ends every action that goes on, at the time its person was last seen."""
         return self._end_forgotten(set())
 
-    def _view(self, body: Presence, answer: Recognition | None, events: list[ActionEvent]) -> PersonView:
+    def _no_floor(self) -> str:
+        return (
+            f"The model '{self._recognizer.card.name}' needs heights above the floor, but the floor is not known, so "
+            "nobody is recognized. Let a person stand upright in full view for two seconds, or calibrate the sensor."
+        )
+
+    def _view(
+        self, body: Presence, answer: Recognition | None, events: list[ActionEvent], is_held_back: bool
+    ) -> PersonView:
         number = self._number(body.body_id)
         person = self._people.get(body.body_id)
         if answer is None or not body.is_in_view:
             if person is not None:  # gone, or gone and back too quickly to be noticed before
                 events += person.decision.leave(self._since_origin(person.last_seen_s))
             state = PersonState.WARMING_UP if body.is_in_view else PersonState.LOST
+            if is_held_back and body.is_in_view and body.warm_up >= 1.0:
+                state = PersonState.NO_FLOOR
             return PersonView(body.body_id, number, state, warm_up=body.warm_up)
         if person is None:
             person = self._people[body.body_id] = _Person(self._new_decision(body.body_id, number), body.last_seen_s)

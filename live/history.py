@@ -14,6 +14,8 @@ from typing import TypeAlias
 
 import numpy as np
 
+from calibration.floor import Floor
+from calibration.leveling import level
 from skeleton.frames import Body, BodyFrame
 from skeleton.window import MAX_GAP_S, Window, cut
 
@@ -105,8 +107,14 @@ class History:
         with self._lock:
             self._clear()
 
-    def snapshot(self, frame: BodyFrame, generation: int) -> Snapshot | None:
-        """Returns the bodies and windows at a frame that was appended, or None when that was too long ago."""
+    def snapshot(self, frame: BodyFrame, generation: int, *, floor: Floor | None = None) -> Snapshot | None:
+        """Returns the bodies and windows at a frame that was appended, or None when that was too long ago.
+
+        Args:
+            frame: The frame.
+            generation: What ``append`` gave for it.
+            floor: What the windows are leveled by, all of one window by the same floor; None leaves them as they are.
+        """
         with self._lock:
             if generation != self._generation or frame.time_s < self._newest_s - LAG_S:
                 return None
@@ -122,7 +130,7 @@ class History:
                 for body in bodies
                 if body.is_in_view and body.warm_up >= 1.0
             ]
-        return Snapshot(bodies=bodies, windows=self._windows(frame.time_s, copies))
+        return Snapshot(bodies=bodies, windows=self._windows(frame.time_s, copies, floor))
 
     @property
     def frames_kept(self) -> int:
@@ -151,7 +159,7 @@ class History:
         # Times such as 1000.0333 do not subtract exactly: a millionth is not worth another frame's wait.
         return Presence(key, last_seen_s, min(max(warm_up, 0.0) + 1e-6, 1.0), is_in_view)
 
-    def _windows(self, end_s: float, tracks: list[tuple[int, _Frames]]) -> tuple[Window, ...]:
+    def _windows(self, end_s: float, tracks: list[tuple[int, _Frames]], floor: Floor | None) -> tuple[Window, ...]:
         """Cuts all bodies at once: as the joints of one, on one time axis, where an absent body is unseen."""
         if not tracks:
             return ()
@@ -170,6 +178,8 @@ class History:
             end_s=end_s,
             frame_count=self._frame_count,
         )
+        if floor is not None:
+            even_joints = level(even_joints, floor.plane)
         even_joints = even_joints.reshape(self._frame_count, bodies, joint_count, 3)
         even_seen = even_seen.reshape(self._frame_count, bodies, joint_count)
         return tuple(

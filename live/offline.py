@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Iterator
 
 from live.decision import DecisionConfig
-from live.engine import Engine, Recognizes
+from live.engine import Engine, Recognizes, leveler_for
 from live.sources.base import Source, SourceInfo, SourceStatus
 from live.view import Banner, PersonView, PipelineView, Severity, Statistics
 
@@ -39,7 +39,7 @@ def run(
     newest: PipelineView | None = None
     try:
         info = source.open()
-        engine = Engine(recognizer, info.layout, config=config)
+        engine = Engine(recognizer, info.layout, config=config, leveler=leveler_for(recognizer.card, info))
         for view in _views(source, info, recognizer, engine, with_color):
             if newest is not None:
                 yield newest
@@ -53,7 +53,8 @@ def run(
 def _views(
     source: Source, info: SourceInfo, recognizer: Recognizes, engine: Engine, with_color: bool
 ) -> Iterator[PipelineView]:
-    banners = (Banner(Severity.WARNING, recognizer.warning),) if recognizer.warning else ()
+    lasting = (Banner(Severity.WARNING, recognizer.warning),) if recognizer.warning else ()
+    banners = lasting
     people: tuple[PersonView, ...] = ()
     count = 0
     while True:
@@ -65,7 +66,9 @@ def _views(
         count += 1
         observation = engine.observe(frame)
         decided = engine.decide(observation) if observation else None
-        people = decided.people if decided else people
+        if decided is not None:
+            people = decided.people
+            banners = (*lasting, Banner(Severity.WARNING, decided.trouble)) if decided.trouble else lasting
         yield PipelineView(
             source=info,
             status=source.status,

@@ -122,6 +122,11 @@ class Pipeline:
         """Sends a transport command to the source."""
         self._feed.command(command)
 
+    def recalibrate(self) -> None:
+        """Says that the source's sensor was calibrated: from the next frame on its new floor counts."""
+        if self._recognition is not None:
+            self._recognition.recalibrate()
+
     def record(self, path: Path, *, with_video: bool = False) -> None:
         """Records every body frame from the next one on; the view tells how far it is.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from live.board import Board
 from live.decision import DecisionConfig
-from live.engine import Engine, Observation, Recognizes
+from live.engine import Engine, Observation, Recognizes, leveler_for
 from live.mailbox import Mailbox
 from live.sources.base import SourceInfo
 from live.view import Banner, Severity
@@ -76,6 +76,8 @@ class RecognizerThread:
         self._engine: Engine | None = None  # of the source that is open; touched by the source's thread only
         self._deciding: Engine | None = None  # the one whose actions go on; touched by this thread only
         self._too_old = 0
+        self._is_recalibrated = threading.Event()
+        self._trouble = ""
         self.thread = threading.Thread(target=self._run, name="recognizer", daemon=True)
 
     @property
@@ -91,6 +93,10 @@ class RecognizerThread:
     def wait_until_settled(self, timeout_s: float) -> bool:
         """Waits until the model is loaded or has failed; the source's thread calls it."""
         return self._is_settled.wait(timeout_s)
+
+    def recalibrate(self) -> None:
+        """Says that the sensor was calibrated: the next frame is leveled by what is stored then."""
+        self._is_recalibrated.set()
 
     # Called by the source's thread.
 
@@ -108,6 +114,10 @@ class RecognizerThread:
         engine = self._engine or self._new_engine()
         if engine is None:
             return
+        if self._is_recalibrated.is_set():
+            self._is_recalibrated.clear()
+            assert self._recognizer is not None and self._info is not None
+            engine.level_by(leveler_for(self._recognizer.card, self._info))
         observation = engine.observe(frame)
         if observation is not None or is_last:
             self._tasks.put(_Task(engine, observation, received_s, is_last))
@@ -127,7 +137,13 @@ class RecognizerThread:
         if self._recognizer is None or self._info is None:
             return None
         try:
-            self._engine = Engine(self._recognizer, self._info.layout, config=self._config, origin_s=self._origin_s)
+            self._engine = Engine(
+                self._recognizer,
+                self._info.layout,
+                config=self._config,
+                origin_s=self._origin_s,
+                leveler=leveler_for(self._recognizer.card, self._info),
+            )
         except ModelContractError as error:
             self._info = None  # said once for each source
             self._board.set_banner("model", Banner(Severity.ERROR, str(error)))
@@ -167,12 +183,20 @@ class RecognizerThread:
         else:
             self._board.set_people(decided.people)
             self._board.add_events(decided.events)
+            self._say(decided.trouble)
             now_s = time.perf_counter()
             self._board.count_run(now_s, now_s - task.received_s)
         if task.is_last:
             self._end_actions()
         if task.is_lost:
             self._board.set_people(())
+            self._say("")
+
+    def _say(self, trouble: str) -> None:
+        """Shows what is wrong with the floor, as long as it is."""
+        if trouble != self._trouble:
+            self._trouble = trouble
+            self._board.set_banner("floor", Banner(Severity.WARNING, trouble) if trouble else None)
 
     def _end_actions(self) -> None:
         if self._deciding is not None:

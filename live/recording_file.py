@@ -8,19 +8,22 @@ a reader sees of it.
 from __future__ import annotations
 
 import datetime
+import logging
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
+from calibration import store
 from live.picture_file import SUFFIX as VIDEO_SUFFIX
 from live.picture_file import PictureWriter
 from live.sources.base import SourceInfo
-from skeleton.errors import RecordingError
+from skeleton.errors import CalibrationError, RecordingError
 from skeleton.formats.mcap import RecordingWriter
 from skeleton.frames import BodyFrame
 from skeleton.recording import GAP_S, RecordingInfo
 
+LOGGER = logging.getLogger(__name__)
 SUFFIX = ".mcap"
 ROUNDING_S = 1e-3
 """Keeps a gap one after the conversion to nanoseconds and back."""
@@ -108,7 +111,7 @@ class RecordingFile:
         if time_s is None:
             return False
         if self._skeletons is None:
-            self._skeletons = RecordingWriter(self.path, _facts(info, frame, self.video))
+            self._skeletons = RecordingWriter(self.path, _facts(info, self.video))
             self._start_s = time_s
         self._skeletons.append(
             BodyFrame(index=frame.index, time_s=time_s, bodies=frame.bodies, floor=frame.floor)
@@ -159,7 +162,7 @@ def _check(path: Path, video: Path | None) -> None:
             raise RecordingError(f"The file {file} is already there.", remedy="Choose another name.")
 
 
-def _facts(info: SourceInfo, frame: BodyFrame, video: Path | None) -> RecordingInfo:
+def _facts(info: SourceInfo, video: Path | None) -> RecordingInfo:
     return RecordingInfo(
         format="mcap",
         path=None,
@@ -167,8 +170,18 @@ def _facts(info: SourceInfo, frame: BodyFrame, video: Path | None) -> RecordingI
         rate_hz=info.rate_hz,
         sensor_id=info.sensor_id,
         color_map=info.color_map,
-        floor=frame.floor,
+        floor=_floor(info),
         color_video=video if info.color_size is not None else None,
         created=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         labels={"source": info.name},
     )
+
+
+def _floor(info: SourceInfo) -> tuple[float, float, float, float] | None:
+    """The floor that holds for the whole recording: the calibrated one. What the sensor saw is in the frames."""
+    try:
+        stored = store.load(info.sensor_id)
+    except CalibrationError as error:
+        LOGGER.warning("%s", error)
+        stored = None
+    return stored.floor.plane if stored is not None and stored.floor is not None else info.floor

@@ -63,6 +63,7 @@ class PersonState(Enum):
     """What is known of a person's action."""
 
     WARMING_UP = "warming up"  # less than a window's worth of frames so far
+    NO_FLOOR = "no floor"  # the model needs heights above a floor that is not known yet
     NOTHING = "nothing"  # no class reaches its threshold
     ACTION = "action"
     LOST = "lost"  # out of view for less than the time a person is kept

@@ -65,6 +65,7 @@ def _facts(recording: Recording) -> dict[str, str]:
     info = recording.info
     counts = [len(frame.bodies) for frame in recording.frames]
     bodies = {body.tracking_id for frame in recording.frames for body in frame.bodies}
+    floor = info.floor or next((frame.floor for frame in recording.frames if frame.floor is not None), None)
     facts = {
         "format": info.format,
         "layout": f"{info.layout.name}, {len(info.layout)} joints",
@@ -74,7 +75,7 @@ def _facts(recording: Recording) -> dict[str, str]:
         "bodies": f"{len(bodies)}, at most {max(counts, default=0)} at once, {counts.count(0)} frames without one",
         "sensor": info.sensor_id,
         "created": info.created,
-        "floor": "" if info.floor is None else f"sensor {info.floor[3]:.2f} m above it",
+        "floor": "" if floor is None else f"sensor {floor[3]:.2f} m above it",
         "color map": "" if info.color_map is None else "in the file",
         "video": "" if info.color_video is None else info.color_video.name,
         "labels": ", ".join(f"{key}: {value}" for key, value in info.labels.items()),

@@ -43,6 +43,7 @@ class SourceInfo:
         rate_hz: Nominal frames per second.
         sensor_id: The sensor's serial number or name; empty when unknown.
         color_map: 20 numbers that map camera space to color pixels, or None for the default.
+        floor: Floor plane (x, y, z, w) that holds for the whole recording, or None.
         color_size: (width, height) of the color picture in pixels, or None without one.
         duration_s: Length of a recording, seconds; None where there is no end.
         frame_count: Frames in a recording; None where there is no end.
@@ -55,6 +56,7 @@ class SourceInfo:
     rate_hz: float = 30.0
     sensor_id: str = ""
     color_map: tuple[float, ...] | None = None
+    floor: tuple[float, float, float, float] | None = None
     color_size: tuple[int, int] | None = None
     duration_s: float | None = None
     frame_count: int | None = None

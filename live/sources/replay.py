@@ -87,7 +87,8 @@ class ReplaySource(Source):
             is_live=False,
             rate_hz=recording.info.rate_hz,
             sensor_id=recording.info.sensor_id,
-            color_map=recording.info.color_map or _fitted_color_map(recording),
+            color_map=recording.info.color_map or _fitted_color_map(recording) or _stored_color_map(recording),
+            floor=recording.info.floor,
             color_size=self._video.size if self._video else None,
             duration_s=recording.duration_s,
             frame_count=len(recording.frames),
@@ -263,6 +264,18 @@ def _fitted_color_map(recording: Recording) -> tuple[float, ...] | None:
     except CalibrationError as error:
         LOGGER.info("no color map from the recording: %s", error)
         return None
+
+
+def _stored_color_map(recording: Recording) -> tuple[float, ...] | None:
+    """What is stored of the sensor that made the recording, or None."""
+    from calibration import store
+
+    try:
+        stored = store.load(recording.info.sensor_id)
+    except CalibrationError as error:
+        LOGGER.warning("%s", error)
+        return None
+    return stored.color_map.coefficients if stored is not None and stored.color_map is not None else None
 
 
 def _has_pixels(recording: Recording) -> bool:

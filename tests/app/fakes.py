@@ -105,6 +105,7 @@ class FakePipeline:
         self.fails_once: Exception | None = None
         self.recordings: list[tuple[Path, bool]] = []
         self.recording_error: Exception | None = None
+        self.recalibrations = 0
 
     def start(self) -> None:
         self.starts += 1
@@ -122,6 +123,9 @@ class FakePipeline:
 
     def command(self, command: Transport) -> None:
         self.commands.append(command)
+
+    def recalibrate(self) -> None:
+        self.recalibrations += 1
 
     def record(self, path: Path, *, with_video: bool = False) -> None:
         if self.recording_error is not None:

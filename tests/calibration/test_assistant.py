@@ -23,14 +23,7 @@ from tests.recordings import STANDING
 POSE = {"height_m": 0.93, "tilt_deg": 3.1}
 FEET_M = float(STANDING[:, 1].min())
 
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user's configuration folder of the test's own."""
-    for name in ("XDG_CONFIG_HOME", "APPDATA"):
-        monkeypatch.setenv(name, str(tmp_path / "config"))
-    monkeypatch.setattr(Path, "home", lambda: tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("own_settings")
 
 
 def person(

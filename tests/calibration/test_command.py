@@ -18,14 +18,7 @@ from tests.recordings import walking_recording
 
 SENSOR = ColorMap.default().shifted(-2.5, 11.0)
 
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user's configuration folder of the test's own."""
-    for name in ("XDG_CONFIG_HOME", "APPDATA"):
-        monkeypatch.setenv(name, str(tmp_path / "config"))
-    monkeypatch.setattr(Path, "home", lambda: tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("own_settings")
 
 
 def with_pixels(body: Body) -> Body:

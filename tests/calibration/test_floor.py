@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibration.floor import Floor, FloorAverage, Plane, average, measure, standing_plane
+from calibration.floor import Floor, FloorAverage, Plane, average, measure, standing_plane, turn_up
+from calibration.leveling import level
 from skeleton.errors import CalibrationError
 from skeleton.frames import Body, BodyFrame
 from skeleton.layout import KINECT_V1, KINECT_V2, KINECT_V2_21, Layout
@@ -52,9 +53,9 @@ def test_leveling_gives_heights_above_the_floor(tilt_deg: float, roll_deg: float
     pose = {"height_m": 1.1, "tilt_deg": tilt_deg, "roll_deg": roll_deg}
     floor = Floor.from_plane(plane_of(**pose))
     points = in_sensor_axes(world, **pose)
-    np.testing.assert_allclose(floor.leveled(points)[..., 1], world[..., 1], atol=1e-9)
+    np.testing.assert_allclose(level(points, floor.plane)[..., 1], world[..., 1], atol=1e-9)
     np.testing.assert_allclose(floor.heights_m(points), world[..., 1], atol=1e-9)
-    between = np.linalg.norm(np.diff(floor.leveled(points), axis=1), axis=-1)
+    between = np.linalg.norm(np.diff(level(points, floor.plane), axis=1), axis=-1)
     np.testing.assert_allclose(between, np.linalg.norm(np.diff(world, axis=1), axis=-1), atol=1e-9)
 
 
@@ -63,7 +64,7 @@ def test_the_leveling_is_a_rotation_that_turns_the_normal_up(tilt_deg: float, ro
     normal = tilted(tilt_deg, roll_deg) @ [0.0, 1.0, 0.0]
     if normal[1] < 0.51:
         return
-    rotation = Floor.from_plane((*normal, 1.0)).rotation()
+    rotation = turn_up((normal[0], normal[1], normal[2]))
     np.testing.assert_allclose(rotation @ normal, [0, 1, 0], atol=1e-12)
     np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-12)
     assert np.linalg.det(rotation) == pytest.approx(1.0)

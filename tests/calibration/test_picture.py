@@ -14,8 +14,9 @@ from calibration.__main__ import main
 from calibration.color_map import COLOR_SIZE, ColorMap
 from calibration.picture import MOST_ARROWS, difference_picture, residual_picture
 from skeleton.errors import CalibrationError
-from tests.calibration.test_command import folder, recording  # noqa: F401 - fixtures
+from tests.calibration.test_command import recording  # noqa: F401 - fixtures
 
+pytestmark = pytest.mark.usefixtures("own_settings")
 SVG = "{http://www.w3.org/2000/svg}"
 POINTS = np.random.default_rng(4).uniform([-0.9, -0.6, 1.8], [0.9, 0.6, 3.2], size=(300, 3))
 

@@ -25,19 +25,12 @@ FULL = Calibration(
     created="2026-01-31T12:00:00+00:00",
 )
 
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user's configuration folder of the test's own."""
-    for name in ("XDG_CONFIG_HOME", "APPDATA"):
-        monkeypatch.setenv(name, str(tmp_path))
-    monkeypatch.setattr(Path, "home", lambda: tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("own_settings")
 
 
-def test_what_was_saved_is_loaded_again(folder: Path) -> None:
+def test_what_was_saved_is_loaded_again(own_settings: Path) -> None:
     path = store.save(FULL)
-    assert folder in path.parents
+    assert own_settings in path.parents
     found = store.load("012345670147")
     assert found is not None and found.floor is not None and FULL.floor is not None
     assert found.floor.plane == pytest.approx(FULL.floor.plane)
@@ -68,7 +61,7 @@ def test_a_calibration_without_a_sensor_needs_a_file() -> None:
 @pytest.mark.parametrize(
     "sensor_id", ["../../etc/passwd", "/root/x", "C:\\x", "a\0b", "..", "CON", "é" * 3000, "\ud800"]
 )
-def test_no_sensor_id_leaves_the_folder(sensor_id: str, folder: Path) -> None:
+def test_no_sensor_id_leaves_the_folder(sensor_id: str, own_settings: Path) -> None:
     path = store.path_of(sensor_id)
     assert path.parent == store.folder() and len(path.name) < 100
     assert path.name.isascii() and path.name.startswith("sensor-")

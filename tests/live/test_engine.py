@@ -223,12 +223,6 @@ def test_a_layout_without_the_models_joints_is_refused_in_a_sentence(recognizer:
         Engine(recognizer, KINECT_V2_19)
 
 
-def test_a_model_that_needs_a_leveled_floor_is_refused_instead_of_misled(tmp_path: Path) -> None:
-    path = tiny_model.write(tmp_path / "m.onnx", expects_leveled=True)
-    with pytest.raises(ModelContractError, match="leveled floor"):
-        Engine(Recognizer(path, provider="cpu"), KINECT_V2)
-
-
 def test_a_loop_forgets_at_its_seam(recognizer: Recognizer) -> None:
     source = ReplaySource(recording(45, hand_up_s=(0.0, 9.0)), speed=math.inf, is_looping=True)
     views = run(source, recognizer, config=QUICK)

@@ -145,7 +145,8 @@ def test_every_frame_is_recorded_from_the_moment_it_is_asked_for(tmp_path: Path)
     found = open_recording(path)
     assert_same(found, frames[20:])
     assert found.info.is_complete and found.info.layout == KINECT_V2
-    assert found.info.floor == frames[0].floor and found.info.labels == {"source": "scripted"}
+    assert found.info.floor is None and found.frames[0].floor == frames[0].floor
+    assert found.info.labels == {"source": "scripted"}
     assert found.info.created and found.info.color_video is None
     assert [one.name for one in tmp_path.iterdir()] == ["walk.mcap"]
 
