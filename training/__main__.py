@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from skeleton import command_line
-from skeleton.errors import ConfigError
+from skeleton.errors import ConfigError, TrainingDataError
 from training import result_commands
 
 # What needs torch is imported by the command that needs it: --help answers at once, and Ctrl-C during the seconds of
@@ -96,6 +96,21 @@ def _clip(options: argparse.Namespace) -> None:
     print(f"{options.output}: {recording.info.labels['label']}, {recording.duration_s:.1f} s")
 
 
+def _doctor(options: argparse.Namespace) -> None:
+    import json
+
+    from training.cache import open_cache
+    from training.doctor import SPOILS, examine
+    from training.doctor_text import as_text
+
+    report = examine(open_cache(options.data), options.protocol)
+    print(json.dumps(report, ensure_ascii=False) if options.json else as_text(report))
+    spoilers = [finding["sentence"] for finding in report["findings"] if finding["severity"] == SPOILS]
+    if spoilers:
+        more = f" (and {len(spoilers) - 1} more)" if len(spoilers) > 1 else ""
+        raise TrainingDataError(f"{options.data} would spoil training{more}: {spoilers[0]}")
+
+
 def _list(options: argparse.Namespace) -> None:
     import dataclasses
     import textwrap
@@ -104,18 +119,22 @@ def _list(options: argparse.Namespace) -> None:
     from skeleton import config as settings
     from training import config
     from training.datasets.table import DATASETS
-    from training.protocols import PROTOCOLS
+    from training.protocols import FOLDED, PROTOCOLS
 
     print("Data sets")
     for data_set in DATASETS.values():
         known = data_set.description
         what = f"; {len(known.labels)} classes, {known.layout.name}" if known else ""
         print(f"  {data_set.name}: {data_set.title}{what}; give {data_set.source}")
+        if known:
+            print(f"    protocols: {', '.join(known.protocols)}")
         if dataclasses.fields(data_set.options):
             print(textwrap.indent(settings.describe(data_set.options), "    "))
     print("Protocols")
-    for name, meaning in PROTOCOLS.items():
-        print(f"  {name}: {meaning}")
+    for name, protocol in PROTOCOLS.items():
+        print(f"  {name}: {protocol.meaning}")
+    for name, divisions in FOLDED.items():
+        print(f"  {name}: the mean over {' and '.join(divisions)}")
     print(f"Networks\n  {', '.join(NETWORKS)}")
     print("Settings (--set name=value, or a recipe file)")
     print(config.describe())
@@ -138,6 +157,11 @@ def _parser() -> argparse.ArgumentParser:
     prepare.add_argument("--output", metavar="CACHE", type=Path, required=True, help="folder to make")
     prepare.add_argument("--workers", metavar="N", type=_positive, help="processes that read (default: every core)")
     prepare.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="see list")
+
+    doctor = command("doctor", _doctor, "Looks a cache over: counts, bad joints, copies, leaks of the split.")
+    doctor.add_argument("--data", metavar="CACHE", type=Path, required=True, help="folder made by prepare")
+    doctor.add_argument("--protocol", metavar="NAME", help="judge this split (default: all that the data set has)")
+    doctor.add_argument("--json", action="store_true", help="print one JSON object")
 
     train = command("train", _train, "Trains a network.")
     train.add_argument("--data", metavar="CACHE", type=Path, help="folder made by prepare")

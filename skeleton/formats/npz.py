@@ -59,11 +59,7 @@ def read(path: Path) -> Recording:
     Raises:
         RecordingError: Not such a file, damaged, or one that would unpack without bound.
     """
-    with opened(path) as file:
-        try:
-            arrays = _arrays(path, file)
-        except _UNREADABLE as error:
-            raise RecordingError(f"The file {path} is damaged: {error}.") from None
+    arrays = read_arrays(path)
     facts = _facts(path, arrays)
     info = info_from(facts, format_name="npz", path=path)
     _check(path, arrays, len(info.layout))
@@ -82,6 +78,19 @@ def read(path: Path) -> Recording:
         )
 
     return Recording(info, arrays["times_s"], FramesOnDemand(count, build))
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Returns the arrays of any ``.npz`` file of plain numbers and texts, recording or not.
+
+    Raises:
+        RecordingError: Not such a file, damaged, or one that would unpack without bound.
+    """
+    with opened(path) as file:
+        try:
+            return _arrays(path, file)
+        except _UNREADABLE as error:
+            raise RecordingError(f"The file {path} is damaged: {error}.") from None
 
 
 def _arrays(path: Path, file: IO[bytes]) -> dict[str, np.ndarray]:

@@ -55,8 +55,8 @@ def test_people_are_divided_as_the_protocol_says(
     ("protocol", "validation", "sentence"),
     [
         pytest.param("cross-moon", 0, "no protocol 'cross-moon'.*odd-even", id="unknown name"),
-        pytest.param("loso", 0, "such as loso-1", id="nobody left out"),
-        pytest.param("loso-9", 0, "Subjects: 1, 2, 3, 4", id="a person who is not there"),
+        pytest.param("loso", 0, "Name one: loso-1, loso-2", id="nobody left out"),
+        pytest.param("loso-9", 0, "Numbers: 1, 2, 3, 4", id="a person who is not there"),
         pytest.param("odd-even", 2, "At least one person must be left to train", id="all validate"),
     ],
 )
@@ -67,7 +67,7 @@ def test_what_cannot_be_divided_is_one_sentence(opened: Cache, protocol: str, va
 
 def test_one_person_alone_cannot_train_and_test(opened: Cache) -> None:
     alone = with_clips(opened, subject=np.full(len(opened), 3))
-    with pytest.raises(TrainingDataError, match="people on both sides"):
+    with pytest.raises(TrainingDataError, match="clips on both sides"):
         protocols.split(alone, "odd-even")
 
 
