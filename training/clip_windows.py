@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from calibration.leveling import level
 from models.card import ModelCard
+from skeleton.errors import ModelContractError
 from skeleton.window import Window, cut
 from training.cache import Cache
 
@@ -50,12 +54,25 @@ def live_ends_s(duration_s: float, span_s: float) -> np.ndarray:
     return np.arange(duration_s, min(span_s, duration_s) - 1e-9, -LIVE_STEP_S)[::-1]
 
 
+def leveled(joints: np.ndarray, floor: Sequence[float] | None, *, what: str) -> np.ndarray:
+    """Returns joints (F, V, 3) in axes that stand on the floor, for a model that expects them.
+
+    Raises:
+        ModelContractError: The floor is not known.
+    """
+    if floor is None:
+        raise ModelContractError(f"The model needs heights above a floor, but the floor of {what} is not known.")
+    return level(joints, floor)
+
+
 def _window(cache: Cache, index: int, card: ModelCard, *, start_s: float, end_s: float, until_s: float) -> Window:
     order = cache.layout.select(card.joints)
     joints = np.zeros((card.persons, card.frames, len(order), 3), dtype=np.float32)
     seen = np.zeros(joints.shape[:3], dtype=bool)
     for person in range(min(card.persons, cache.persons)):
         times_s, positions, is_seen = cache.track(index, person)
+        if card.expects_leveled:
+            positions = leveled(positions, cache.floor(index), what=f"clip {index} of {cache.path}")
         count = max(1, int(np.searchsorted(times_s, until_s + SLACK_S, side="right")))  # frames that were seen
         track = _held(times_s[:count], positions[:count], is_seen[:count], start_s=start_s)
         joints[person], seen[person] = cut(

@@ -92,13 +92,22 @@ def export(
     return write_model(network, card, output, check)
 
 
+def model_of(run: Run, data: Path | None = None) -> Path:
+    """Returns the model file in a run folder, exported now where there is none or the run went on since."""
+    model = run.path / "model.onnx"
+    checkpoint = run.path / f"{_checkpoint(run)}.pt"
+    if not model.is_file() or (checkpoint.is_file() and model.stat().st_mtime < checkpoint.stat().st_mtime):
+        export(run.path, model, data=data)
+    return model
+
+
 def trained_network(run: Run) -> tuple[nn.Module, int]:
     """Returns the network that a run gives, and its epoch: the best on validation, or the last without validation.
 
     Raises:
         TrainingDataError: No checkpoint, or one that does not fit the run's settings.
     """
-    state = run.load("best" if run.facts["subjects"].get("validation") else "last")
+    state = run.load(_checkpoint(run))
     if not state["epoch"]:
         raise TrainingDataError(f"The run {run.path} must have finished an epoch, but has not.", remedy="Train on.")
     shape = run.settings.network_config(
@@ -155,6 +164,10 @@ def _trained_on(run: Run, epoch: int) -> dict[str, Any]:
         "seed": facts["seed"],
         "epoch": epoch,
     }
+
+
+def _checkpoint(run: Run) -> str:
+    return "best" if run.facts["subjects"].get("validation") else "last"
 
 
 def _read(file: Path) -> dict[str, Any]:

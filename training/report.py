@@ -9,7 +9,6 @@ import csv
 import hashlib
 import importlib.metadata
 import math
-import os
 import platform
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -22,6 +21,7 @@ from models.card import ModelCard
 from skeleton.errors import ConfigError, TrainingDataError
 from training import export
 from training.evaluate import evaluate
+from training.replacing import write_text
 from training.report_page import Content, page
 from training.run import Run, open_run
 
@@ -109,30 +109,11 @@ def history(run: Path) -> list[dict[str, float]]:
     return rows
 
 
-def write_text(file: Path, text: str) -> None:
-    """Writes a file that appears when it is whole."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, file)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def model_of(run: Run, data: Path | None) -> Path:
-    """Returns the model file in a run folder, exported now where there is none or the run went on since."""
-    model = run.path / "model.onnx"
-    checkpoint = run.path / ("best.pt" if run.facts["subjects"].get("validation") else "last.pt")
-    if not model.is_file() or (checkpoint.is_file() and model.stat().st_mtime < checkpoint.stat().st_mtime):
-        export.export(run.path, model, data=data)
-    return model
-
-
 def _subject(source: Path, data: Path | None) -> Subject:
     if not source.is_dir():
         return Subject(source, None)
     run = open_run(source)
-    return Subject(model_of(run, data), run)
+    return Subject(export.model_of(run, data), run)
 
 
 def _made(subject: Subject, card: ModelCard, *, data: Path, command: str, provider: str) -> dict[str, dict[str, str]]:

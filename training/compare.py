@@ -1,0 +1,227 @@
+"""Our results beside published ones: the paper's tables 1 and 2, and the networks that we measured on smaller sets.
+
+A row that we have no result for says so, with the command that would fill it.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from skeleton.errors import TrainingDataError
+from training import published
+from training.protocols import FOLDED
+
+LARGEST_RESULTS = 16 << 20
+"""Bytes of a result file."""
+TITLES = {
+    "1": "Table 1: UESTC, top-1 %",
+    "2": "Table 2: NTU RGB+D, top-1 %",
+    "measured": "Smaller sets, top-1 %",
+}
+PROTOCOLS = {"cs": "CS", "cv2": "CV II", "xsub": "CS (xsub)", "xview": "CV (xview)", "loso": "leave one out"}
+DATASETS = {"uestc": "UESTC", "ntu60": "NTU RGB+D", "sign30": "sign30", "machete": "Machete", "ui-prmd": "UI-PRMD"}
+LICENSED = ("ntu60", "ntu120", "uestc")
+"""Sets that are given out on request only, so their rows may stay empty."""
+SMALLER = [(name, protocol) for name in ("ui-prmd", "machete", "sign30") for protocol in ("odd-even", "loso")]
+ATTENTION = {"st": "", "s": ", spatial attention only", "t": ", temporal attention only", "none": ", no attention"}
+NETWORKS = {"csta_cnn": "CSTA-CNN"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """What we measured of one network on one protocol.
+
+    Attributes:
+        values: Top-1 by seed, shares.
+        divisions: Divisions that each value is the mean of.
+    """
+
+    values: tuple[float, ...]
+    divisions: int = 1
+
+    def __str__(self) -> str:
+        numbers = [100 * value for value in self.values]
+        mean = f"{statistics.fmean(numbers):.1f}"
+        return f"{mean} ± {statistics.stdev(numbers):.1f}" if len(numbers) > 1 else mean
+
+    @property
+    def source(self) -> str:
+        """How it came about, for people."""
+        seeds = f"{len(self.values)} {'seed' if len(self.values) == 1 else 'seeds'}"
+        return seeds if self.divisions == 1 else f"{seeds}, mean of {self.divisions} divisions"
+
+
+Entry = tuple[tuple[str, str, str], str, int, float]
+"""A single run: (data set, protocol, method), division, seed, top-1 as a share."""
+
+Found = dict[tuple[str, str, str], Ours]
+"""(data set, protocol, method) -> what we measured."""
+
+
+def compare(files: Sequence[Path]) -> str:
+    """Returns the tables as Markdown.
+
+    Args:
+        files: What ``evaluate --json`` printed, one file a run, or the .json tables of ``ablate``.
+
+    Raises:
+        TrainingDataError: A file that is neither.
+    """
+    ours = _merged({file: _read(file) for file in files})
+    parts = []
+    for table, dataset, protocols in (("1", "uestc", ("cs", "cv2")), ("2", "ntu60", ("xsub", "xview"))):
+        parts.append(_paper_table(table, dataset, protocols, ours))
+    parts.append(_smaller_table(ours))
+    return "\n\n".join(parts)
+
+
+def _paper_table(table: str, dataset: str, protocols: Sequence[str], ours: Found) -> str:
+    figures = published.rows(table=table)
+    head = ["Method", *(PROTOCOLS[protocol] for protocol in protocols), "Year", "Source"]
+    lines = [f"### {TITLES[table]}", "", _line(head), f"|{'---|' * len(head)}"]
+    for method in dict.fromkeys(row.method for row in figures):
+        found = {row.protocol: row for row in figures if row.method == method}
+        first = next(iter(found.values()))
+        sources = "; ".join(dict.fromkeys(row.source for row in found.values()))
+        cells = [f"{found[protocol].top1:.1f}" if protocol in found else "" for protocol in protocols]
+        lines.append(_line([method, *cells, first.year, sources]))
+    for method in _methods(ours, dataset, protocols) or [f"{NETWORKS['csta_cnn']} (ours)"]:
+        cells = [_cell(ours, dataset, protocol, method) for protocol in protocols]
+        sources = [
+            f"{PROTOCOLS[protocol]}: {ours[dataset, protocol, method].source}"
+            for protocol in protocols
+            if (dataset, protocol, method) in ours
+        ]
+        lines.append(_line([f"**{method}**", *cells, "", "; ".join(sources) or "our own"]))
+    missing = [protocol for protocol in protocols if not any(key[:2] == (dataset, protocol) for key in ours)]
+    return "\n".join([*lines, *_commands(dataset, missing)])
+
+
+def _smaller_table(ours: Found) -> str:
+    head = ["Set", "Protocol", "Method", "top-1 %", "Source"]
+    lines = [f"### {TITLES['measured']}", "", _line(head), f"|{'---|' * len(head)}"]
+    rest = [key[:2] for key in ours if key[0] not in ("uestc", "ntu60")]
+    missing: dict[str, list[str]] = defaultdict(list)
+    for dataset, protocol in dict.fromkeys([*SMALLER, *rest]):
+        start = [DATASETS.get(dataset, dataset), PROTOCOLS.get(protocol, protocol)]
+        for row in published.rows(table="measured", dataset=dataset, protocol=protocol):
+            lines.append(_line([*start, row.method, f"{row.top1:.1f}", row.source]))
+        methods = _methods(ours, dataset, (protocol,))
+        for method in methods:
+            found = ours[dataset, protocol, method]
+            lines.append(_line([*start, f"**{method}**", f"**{found}**", found.source]))
+        if not methods:
+            lines.append(_line([*start, f"**{NETWORKS['csta_cnn']} (ours)**", "not run", ""]))
+            missing[dataset].append(protocol)
+    lines += [
+        "",
+        "The networks of others were trained once each by one short recipe (AdamW, label smoothing 0.1, batch 64, "
+        "crops from half a clip, turns of 17°), with their authors' layers: single runs, so read differences under two "
+        "points as equal, and none of them as the best that network can do.",
+    ]
+    for dataset, protocols in missing.items():
+        lines += _commands(dataset, protocols)
+    return "\n".join(lines)
+
+
+def _methods(ours: Found, dataset: str, protocols: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(key[2] for key in ours if key[0] == dataset and key[1] in protocols))
+
+
+def _cell(ours: Found, dataset: str, protocol: str, method: str) -> str:
+    if (dataset, protocol, method) in ours:
+        return f"**{ours[dataset, protocol, method]}**"
+    return "not run: data under license" if dataset in LICENSED else "not run"
+
+
+def _commands(dataset: str, protocols: Sequence[str]) -> list[str]:
+    """The command that fills each row, as a block of code; none where nothing is missing."""
+    if not protocols:
+        return []
+    recipe = Path("training") / "recipes" / f"{dataset}.toml"
+    config = f" --config {recipe.as_posix()}" if (Path(__file__).parents[1] / recipe).is_file() else ""
+    lines = [
+        f"python -m training ablate --data caches/{dataset} --protocol {protocol}{config} "
+        f"--output ablations/{dataset}-{protocol}"
+        for protocol in protocols
+    ]
+    prepared = f"once `python -m training prepare {dataset} SOURCE --output caches/{dataset}` has made the cache"
+    text = f"Not run on {DATASETS.get(dataset, dataset)}; what would fill it, {prepared}:"
+    return ["", text, "", "```", *lines, "```"]
+
+
+def _merged(found: Mapping[Path, list[Entry]]) -> Found:
+    runs: dict[tuple[str, str, str], dict[int, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+    for file, entries in found.items():
+        for key, division, seed, top1 in entries:
+            if division in runs[key][seed]:
+                raise TrainingDataError(
+                    f"Every run counts once, but {file} has another result of seed {seed} for {' '.join(key)}."
+                )
+            runs[key][seed][division] = top1
+    result: Found = {}
+    for key, by_seed in runs.items():
+        most = max(len(divisions) for divisions in by_seed.values())
+        whole = [divisions for divisions in by_seed.values() if len(divisions) == most]
+        needed = len(FOLDED.get(key[1], ()))
+        if most >= needed:  # both directions of a cross-view protocol, or no figure
+            values = tuple(statistics.fmean(divisions.values()) for divisions in whole)
+            result[key] = Ours(values, max(most, *(_divisions(name) for name in whole[0])))
+    return result
+
+
+def _divisions(name: str) -> int:
+    """Of the mean that a table of ablate already took: it names its divisions as "N divisions"."""
+    count, _, what = name.partition(" ")
+    return int(count) if what == "divisions" else 1
+
+
+def _read(file: Path) -> list[Entry]:
+    try:
+        if file.stat().st_size > LARGEST_RESULTS:
+            raise ValueError
+        values = json.loads(file.read_text(encoding="utf-8"))
+        return _of_ablation(values) if "rows" in values else _of_evaluation(values)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise TrainingDataError(
+            f"{file} must hold what 'python -m training evaluate --json' prints or 'ablate' writes, but does not."
+        ) from None
+
+
+def _of_evaluation(values: dict[str, Any]) -> list[Entry]:
+    division = str(values["protocol"])
+    stem = division.rpartition("-")[0]
+    protocol = stem if stem in FOLDED else division
+    method = NETWORKS.get(values["network"], str(values["network"])) + ATTENTION.get(values.get("attention"), "")
+    key = (str(values["dataset"]), protocol, f"{method} (ours)")
+    return [(key, division, int(values.get("seed") or 0), _share(values["top1"]))]
+
+
+def _of_ablation(values: dict[str, Any]) -> list[Entry]:
+    network = str(values["recipe"]["network"])
+    division = f"{len(values['divisions'])} divisions"
+    entries = []
+    for row in values["rows"]:
+        variant = (
+            ATTENTION.get(row["name"], f", {row['title']}") if values["table"] == "attention" else f", {row['title']}"
+        )
+        key = (str(values["dataset"]), str(values["protocol"]), f"{NETWORKS.get(network, network)}{variant} (ours)")
+        for seed, top1 in row["metrics"]["top1"]["by_seed"].items():
+            entries.append((key, division, int(seed), _share(top1)))
+    return entries
+
+
+def _share(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise ValueError
+    return float(value)
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(" ".join(cell.replace("|", "/").split()) for cell in cells) + " |"
