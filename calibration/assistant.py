@@ -11,19 +11,18 @@ the sensor is a plane as well.
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from calibration import store
-from calibration.color_map import ColorMap
+from calibration.color_map import MOST_FRAMES, ColorMap, Residuals, fit, pixels_of
 from calibration.floor import FEWEST_PLANES, Floor, Plane, average, standing_plane
-from calibration.store import Calibration
 from skeleton.errors import CalibrationError
 from skeleton.frames import Body, BodyFrame
 from skeleton.layout import KINECT_V2, Layout
@@ -41,6 +40,10 @@ is something else."""
 TRUNK = ("Head", "ShoulderLeft", "ShoulderRight", "HipLeft", "HipRight")
 LEGS = tuple(f"{part}{side}" for side in ("Left", "Right") for part in ("Hip", "Knee", "Ankle", "Foot"))
 ORIGIN = "a person standing in view"
+
+
+UNMEASURED = {"residual_px": None, "largest_residual_px": None, "points": 0}
+"""What is kept beside a color map that nobody has compared with pixels."""
 
 
 class Step(Enum):
@@ -77,8 +80,10 @@ class CalibrationAssistant:
     Args:
         sensor_id: Whose calibration it is; empty where the sensor has none, and then it cannot be saved.
         layout: Joints of the bodies.
+        origin: What it is measured on: a recording's name; by default a person.
         color_map: The sensor's color map, to be kept with the floor; None keeps the one that is stored.
         still_s: How long the person stands still, seconds.
+        only_person: Whether the planes that the sensor reports are left out.
     """
 
     def __init__(
@@ -86,10 +91,14 @@ class CalibrationAssistant:
         *,
         sensor_id: str,
         layout: Layout = KINECT_V2,
+        origin: str = ORIGIN,
         color_map: ColorMap | None = None,
         still_s: float = STILL_S,
+        only_person: bool = False,
     ) -> None:
-        self._sensor_id, self._layout, self._color_map, self._still_s = sensor_id, layout, color_map, still_s
+        self._only_person = only_person
+        self._sensor_id, self._layout, self._still_s = sensor_id, layout, still_s
+        self._origin, self._color_map = origin[: store.LONGEST_TEXT], color_map
         self._trunk = layout.select([name for name in TRUNK if name in layout.joints])
         self._legs = layout.select([name for name in LEGS if name in layout.joints])
         self._began_s: float | None = None
@@ -98,12 +107,16 @@ class CalibrationAssistant:
         self._seen: list[Plane] = []
         self._stood: list[Plane] = []
         self._conflict = ""
+        self._pixels: list[tuple[np.ndarray, np.ndarray]] = []
+        self._is_fit_tried = False
         self.floor: Floor | None = None
 
     def take(self, frame: BodyFrame) -> Advice:
         """Takes in a frame and returns what to do; once done it stays done until :meth:`restart`."""
         if self.floor is not None:
             return Advice(Step.DONE, described(self.floor), 1.0)
+        if len(self._pixels) < MOST_FRAMES:
+            self._pixels += pixels_of([frame])
         is_gap = self._began_s is not None and not 0 < frame.time_s - self._last_s <= LONGEST_GAP_S
         self._last_s = frame.time_s
         if is_gap:
@@ -133,19 +146,30 @@ class CalibrationAssistant:
         """
         if self.floor is None:
             raise CalibrationError("The floor must be measured before it can be kept.", remedy="Stand still in view.")
-        try:
-            known = store.load(self._sensor_id)
-        except CalibrationError:  # a damaged file: this calibration is what mends it
-            known = None
-        known = known or Calibration(sensor_id=self._sensor_id, origin=ORIGIN)
-        return store.save(
-            dataclasses.replace(
-                known,
-                color_map=self._color_map or known.color_map,
-                floor=self.floor,
-                created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            )
-        )
+        known: dict[str, Any] = {"floor": self.floor, "origin": self._origin}
+        found = self.color_map
+        if found is not None:
+            residuals = self.residuals
+            known |= {"color_map": found, **(residuals.facts if residuals is not None else UNMEASURED)}
+        return store.update(self._sensor_id, **known)[1]
+
+    @property
+    def color_map(self) -> ColorMap | None:
+        """The color map: the sensor's own, else the one that the color pixels of the frames give, else None."""
+        if self._color_map is None and self._pixels and not self._is_fit_tried:
+            self._is_fit_tried = True
+            with contextlib.suppress(CalibrationError):  # too few, or pixels of another picture: the floor is enough
+                self._color_map = fit(*_joined(self._pixels))
+        return self._color_map
+
+    @property
+    def residuals(self) -> Residuals | None:
+        """What the color map gets wrong on the color pixels of the frames; None where they hold none."""
+        found = self.color_map
+        if found is None or not self._pixels:
+            return None
+        residuals = Residuals.of(found, *_joined(self._pixels))
+        return residuals if len(residuals.points) else None
 
     def _problem(self, frame: BodyFrame) -> Advice | None:
         """What keeps the frame from being measured, worst first."""
@@ -172,7 +196,7 @@ class CalibrationAssistant:
                 return Advice(Step.MOVING, "Stand still.")
         assert self._began_s is not None
         self._stood.append(stood)
-        if frame.floor is not None:
+        if frame.floor is not None and not self._only_person:
             self._seen.append(frame.floor)
         elapsed_s = frame.time_s - self._began_s
         if elapsed_s < self._still_s - 1e-6:
@@ -193,6 +217,11 @@ class CalibrationAssistant:
     def _begin_anew(self) -> None:
         self._began_s = self._pose = None
         self._seen, self._stood = [], []
+
+
+def _joined(pixels: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    points, found = zip(*pixels)
+    return np.concatenate(points), np.concatenate(found)
 
 
 def described(floor: Floor) -> str:

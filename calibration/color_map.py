@@ -52,6 +52,7 @@ LARGEST_RESIDUAL_PX = 5.0
 """A fit whose median residual is larger did not explain the pixels: they belong to another camera or other joints."""
 FOCAL_TOLERANCE = 0.1
 """Sensors differ by about 1 % in focal length; a fit that is 10 % off follows a mirrored or resized picture."""
+GRID_A, GRID_B, GRID_Z_M = np.linspace(-0.8, 0.8, 19), np.linspace(-0.48, 0.48, 11), (0.8, 1.5, 2.5, 4.0)
 MOST_FRAMES = 400
 """Frames of a recording that a fit looks at, spread evenly: more add nothing to 20 numbers."""
 
@@ -142,6 +143,12 @@ def fit(points: np.ndarray, pixels: np.ndarray, *, prior_weight: float = PRIOR_W
     return color_map
 
 
+def grid() -> np.ndarray:
+    """Returns (N, 3) points spread over the view of the color camera, meters, to ask a sensor's mapper about."""
+    a, b, z = np.meshgrid(GRID_A, GRID_B, GRID_Z_M, indexing="ij")
+    return np.stack([a * z, b * z, z], axis=-1).reshape(-1, 3)
+
+
 def fit_recording(recording: Recording, *, prior_weight: float = PRIOR_WEIGHT) -> ColorMap:
     """Returns the map of the sensor that made a recording, from the color pixels the recording holds.
 
@@ -157,6 +164,43 @@ def fit_recording(recording: Recording, *, prior_weight: float = PRIOR_WEIGHT) -
     return fit(points, pixels, prior_weight=prior_weight)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Residuals:
+    """What a color map gets wrong.
+
+    Attributes:
+        points: (N, 3) meters, those that have a pixel.
+        pixels: (N, 2) where the sensor sees them.
+        distances_px: (N,) from there to where the map has them.
+    """
+
+    points: np.ndarray
+    pixels: np.ndarray
+    distances_px: np.ndarray
+
+    @classmethod
+    def of(cls, color_map: ColorMap, points: np.ndarray, pixels: np.ndarray) -> Residuals:
+        """Compares a map with points (N, 3) and their pixels (N, 2); rows that are not finite are left out."""
+        distances_px = color_map.residuals(points, pixels)
+        is_known = np.isfinite(distances_px)
+        return cls(points[is_known], pixels[is_known], distances_px[is_known])
+
+    @property
+    def facts(self) -> dict[str, float | int]:
+        """What a calibration keeps: median and largest of the points that are no outliers, and how many there are."""
+        is_near = self.distances_px <= OUTLIER_START_PX
+        kept = self.distances_px[is_near] if is_near.any() else self.distances_px
+        return {
+            "residual_px": float(np.median(kept)),
+            "largest_residual_px": float(kept.max()),
+            "points": len(self.distances_px),
+        }
+
+    def __str__(self) -> str:
+        middle, most, largest = np.percentile(self.distances_px, (50, 95, 100))
+        return f"{middle:.4f} px median, {most:.4f} px at 95 %, {largest:.4f} px largest, {len(self.points)} points"
+
+
 def samples(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
     """Returns the joints of a recording that have color pixels: points (N, 3) meters and pixels (N, 2).
 
@@ -164,16 +208,17 @@ def samples(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
     """
     count = len(recording.frames)
     spread = np.unique(np.linspace(0, count - 1, min(count, MOST_FRAMES)).astype(int)) if count else ()
-    found = _collected([recording.frames[int(index)] for index in spread])
+    found = pixels_of([recording.frames[int(index)] for index in spread])
     if not found and count > MOST_FRAMES:
-        found = _collected(recording.frames)
+        found = pixels_of(recording.frames)
     if not found:
         return np.zeros((0, 3)), np.zeros((0, 2))
     points, pixels = zip(*found)
     return np.concatenate(points).astype(np.float64), np.concatenate(pixels).astype(np.float64)
 
 
-def _collected(frames: Sequence[BodyFrame]) -> list[tuple[np.ndarray, np.ndarray]]:
+def pixels_of(frames: Sequence[BodyFrame]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Returns for each body with color pixels its seen joints (N, 3), meters, and their pixels (N, 2)."""
     return [
         (body.joints[body.seen], body.details.color_px[body.seen])
         for frame in frames

@@ -7,6 +7,7 @@ them is averaged and then kept.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ AVERAGE_S = 1.0
 FEWEST_PLANES = 5
 LONGEST_MEMORY = 300
 """Planes, and people standing, that are remembered at most while too few are good."""
+FEWEST_STOOD = 30
+"""Frames with a standing person: a second of them, since one pose leans."""
+MOST_SURVEYED = 18_000
+"""Frames: ten minutes say no more than one."""
 STEEPEST_DEG = 60.0
 """A plane further than this from the sensor's own horizontal is a wall."""
 HIGHEST_M = 5.0
@@ -191,6 +196,46 @@ def measure(frames: Iterable[BodyFrame], *, layout: Layout = KINECT_V2) -> Floor
         if watching.add(frame) is not None:
             break
     return watching.floor
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What all frames of a recording say of the floor.
+
+    Attributes:
+        seen: From the planes that the sensor reports, or None.
+        stood: From people who stand upright, or None.
+        refused: What is wrong with a plane that was no floor, or an empty string.
+        has_people: Whether anybody was in view.
+    """
+
+    seen: Floor | None
+    stood: Floor | None
+    refused: str
+    has_people: bool
+
+
+def survey(frames: Iterable[BodyFrame], *, layout: Layout = KINECT_V2) -> Survey:
+    """Returns the floor of a sensor that stands still, from the first :data:`MOST_SURVEYED` frames."""
+    seen: list[Plane] = []
+    stood: list[Plane] = []
+    refused, has_people = "", False
+    for frame in itertools.islice(frames, MOST_SURVEYED):
+        has_people = has_people or bool(frame.bodies)
+        if frame.floor is not None and any(frame.floor):
+            try:
+                seen.append(Floor.from_plane(frame.floor).plane)
+            except CalibrationError as error:
+                refused = error.message
+        plane = standing_plane(frame, layout=layout)
+        if plane is not None:
+            stood.append(plane)
+    return Survey(
+        seen=average(seen) if len(seen) >= FEWEST_PLANES else None,
+        stood=average(stood, is_measured=False) if len(stood) >= FEWEST_STOOD else None,
+        refused=refused,
+        has_people=has_people,
+    )
 
 
 def standing_plane(frame: BodyFrame, *, layout: Layout = KINECT_V2) -> Plane | None:

@@ -7,6 +7,7 @@ is damaged, too large or of another kind is a sentence and a :class:`Calibration
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import math
@@ -15,6 +16,7 @@ import re
 import sys
 import tempfile
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ LARGEST_FILE = 1 << 16
 """Bytes. A calibration is one page of text."""
 LONGEST_TEXT = 200
 LONGEST_NAME = 60
+DAMAGED_SUFFIX = ".damaged"
 CALIBRATE_AGAIN = "Delete it, or calibrate again with 'python -m calibration fit'."
 
 
@@ -117,7 +120,7 @@ def save(calibration: Calibration, path: Path | None = None) -> Path:
         "origin": calibration.origin,
         "created": calibration.created,
     }
-    write_text(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+    write_file(path, (json.dumps(values, indent=2) + "\n").encode("ascii"))
     return path
 
 
@@ -161,12 +164,40 @@ def read(path: Path) -> Calibration:
         raise _wrong(path, f"does not fit ({error.message})") from None
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes a file so that a reader sees the old text or the new one, and a failure leaves the old one."""
+def update(sensor_id: str, **known: Any) -> tuple[Calibration, Path]:
+    """Keeps what was measured of a sensor beside everything else that is known of it; returns both and where.
+
+    A file that is damaged is set aside under another name, so that nothing is lost.
+
+    Args:
+        sensor_id: The sensor.
+        known: Attributes of :class:`Calibration`.
+
+    Raises:
+        CalibrationError: The sensor has no id.
+        OSError: The folder cannot be written.
+    """
+    try:
+        before = load(sensor_id)
+    except CalibrationError:
+        before = None
+        path = path_of(sensor_id)
+        os.replace(path, path.with_suffix(DAMAGED_SUFFIX))
+    calibration = stamped(dataclasses.replace(before or Calibration(sensor_id=sensor_id), **known))
+    return calibration, save(calibration)
+
+
+def stamped(calibration: Calibration) -> Calibration:
+    """Returns it with the time of now."""
+    return dataclasses.replace(calibration, created=datetime.now(timezone.utc).isoformat(timespec="seconds"))
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Writes a file so that a reader sees the old one or the new one, and a failure leaves the old one."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:LONGEST_NAME]}-")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):

@@ -142,6 +142,14 @@ class Source(ABC):
         """
         return None
 
+    def color_pixels(self, points: np.ndarray) -> np.ndarray | None:
+        """Returns where the device itself has points (N, 3), meters, in its color picture: (N, 2), maybe infinite.
+
+        None where it cannot say.
+        """
+        del points
+        return None
+
     @property
     def position(self) -> Position | None:
         """Where playback stands; None for a live source."""

@@ -113,6 +113,16 @@ class KinectV2Source(Source):
             self._picture = self._reader.color()
         return self._picture
 
+    def color_pixels(self, points: np.ndarray) -> np.ndarray | None:
+        """Returns what the SDK's mapper says of points (N, 3): (N, 2) pixels, maybe infinite; None before it maps."""
+        if self._reader is None:
+            return None
+        try:
+            pixels: np.ndarray = self._reader.color_pixels(points)
+        except CalibrationError:
+            return None
+        return pixels
+
     def close(self) -> None:
         """Closes the sensor and forgets what it sent."""
         reader, self._reader = self._reader, None

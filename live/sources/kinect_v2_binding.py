@@ -112,6 +112,9 @@ E_PENDING = 0x8000000A
 """HRESULT of a frame that the SDK has already dropped."""
 TICKS_PER_S = 10_000_000
 """RelativeTime counts 100 ns."""
+FRAME_TICKS = TICKS_PER_S / 30
+"""Body frames come 30 times a second, in low light too."""
+LONGEST_GAP_TICKS = 2 * TICKS_PER_S
 CLOSE_S = 0.4
 """The SDK's thread gets this long to end."""
 LONGEST_ID = 256
@@ -129,7 +132,8 @@ class KinectReader(runtime.PyKinectRuntime):
     """An open sensor that hands every body frame to ``on_frame`` from the SDK's thread.
 
     Attributes:
-        dropped: Body frames that the SDK announced and no longer had.
+        dropped: Body frames that the sensor sent and that nobody can read any more: the SDK announced them and no
+            longer had them, or replaced them before its thread came to ask.
         color_count: Pictures so far.
 
     Args:
@@ -147,6 +151,7 @@ class KinectReader(runtime.PyKinectRuntime):
         self._ended = threading.Event()
         self._is_reading = False
         self._arrived, self._last_ticks = 0, -1
+        self._dropped_since = 0  # announced and no longer there, since the last frame
         self.dropped = self.color_count = 0
         super().__init__(sdk.FrameSourceTypes_Body | sdk.FrameSourceTypes_Color)  # starts the thread at its end
         self._is_reading = True
@@ -182,7 +187,16 @@ class KinectReader(runtime.PyKinectRuntime):
             CalibrationError: The SDK does not map yet; it can once the sensor has sent its first frames.
         """
         x, y, z = np.meshgrid(GRID_X, GRID_Y, GRID_Z_M, indexing="ij")
-        points = np.stack([x * z, y * z, z], axis=-1).reshape(-1, 3).astype(np.float32)
+        points = np.stack([x * z, y * z, z], axis=-1).reshape(-1, 3)
+        return fit(points, self.color_pixels(points))
+
+    def color_pixels(self, points: np.ndarray) -> np.ndarray:
+        """Returns where the SDK has points (N, 3), meters, in its color picture: (N, 2) float32, maybe infinite.
+
+        Raises:
+            CalibrationError: The SDK does not map yet.
+        """
+        points = np.ascontiguousarray(points, dtype=np.float32)
         count = len(points)
         camera = (sdk._CameraSpacePoint * count).from_buffer_copy(points)
         color = (sdk._ColorSpacePoint * count)()
@@ -190,7 +204,7 @@ class KinectReader(runtime.PyKinectRuntime):
             self._mapper.MapCameraPointsToColorSpace(count, camera, count, color)
         except COMError as error:
             raise CalibrationError(f"The SDK must map points to the color picture, but says {error}.") from None
-        return fit(points, np.frombuffer(color, dtype=np.float32).reshape(count, 2))
+        return np.frombuffer(color, dtype=np.float32).reshape(count, 2)
 
     def color(self) -> np.ndarray | None:
         """Returns the newest picture, (H, W, 3) uint8 RGB, mirrored as the SDK gives it; None before the first.
@@ -216,15 +230,19 @@ class KinectReader(runtime.PyKinectRuntime):
     def handle_body_arrived(self, handle_index: int) -> None:
         """Reads one body frame; one that the SDK has dropped meanwhile shows as a gap in the frame's index."""
         arrival_s = time.perf_counter()
-        index, self._arrived = self._arrived, self._arrived + 1
         frame = _acquired(self._body_frame_reader, self._handles[handle_index])
         if frame is None:
+            self._arrived += 1
             self.dropped += 1
+            self._dropped_since += 1
             return
         ticks = frame.RelativeTime
         if ticks <= self._last_ticks:  # delivered twice; time must increase
             return
-        self._last_ticks = ticks
+        replaced = self._replaced(ticks)
+        self.dropped += replaced
+        index = self._arrived + replaced
+        self._arrived, self._dropped_since, self._last_ticks = index + 1, 0, ticks
         plane = frame.FloorClipPlane
         floor = (plane.x, plane.y, plane.z, plane.w)
         self._on_frame(
@@ -236,6 +254,16 @@ class KinectReader(runtime.PyKinectRuntime):
                 floor=floor if any(floor) and np.isfinite(floor).all() else None,
             )
         )
+
+    def _replaced(self, ticks: int) -> int:
+        """Frames that the SDK replaced before its thread came for them: it announces them once, together.
+
+        They leave no other trace than a gap on the sensor's clock. A longer gap is a pause of the sensor, not a loss.
+        """
+        passed = ticks - self._last_ticks
+        if self._last_ticks < 0 or passed > LONGEST_GAP_TICKS:
+            return 0
+        return max(0, round(passed / FRAME_TICKS) - 1 - self._dropped_since)
 
     def handle_color_arrived(self, handle_index: int) -> None:
         """Lets the SDK convert one picture into the buffer that :meth:`color` reads."""
