@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from html import escape
 from typing import NamedTuple
 
 import numpy as np
+
+from benchmarks.svg import BACKGROUND, INK, MARK, QUIET, line, text
 
 WIDTH, PANEL_HEIGHT, GAP = 860, 96, 30
 LEFT, RIGHT, TOP, BOTTOM = 110, 24, 50, 46
 BINS = 90
 PERCENTILES = (50, 95, 99)
-BACKGROUND, INK, QUIET, BAR, MARK = "#ffffff", "#1c2128", "#6b7480", "#3f7fbf", "#c2410c"
+BAR = "#3f7fbf"
 STEPS = (1, 2, 5)
 
 
@@ -44,8 +45,8 @@ def histogram(series: Sequence[Series], *, title: str, note: str, unit: str) -> 
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif">',
         f'<rect width="{WIDTH}" height="{height}" fill="{BACKGROUND}"/>',
-        _text(LEFT, 26, title, size=14, fill=INK, anchor="start"),
-        _text(LEFT, 44, note, size=10, fill=QUIET, anchor="start"),
+        text(LEFT, 26, title, size=14, fill=INK, anchor="start"),
+        text(LEFT, 44, note, size=10, fill=QUIET, anchor="start"),
     ]
     axis = _Axis(low, high)
     floor = TOP
@@ -70,7 +71,7 @@ class _Axis:
 def _panel(series: Series, axis: _Axis, *, floor: float, unit: str) -> list[str]:
     edges = np.geomspace(axis.low, axis.high, BINS + 1)
     counts, _ = np.histogram(series.values, edges)
-    parts = [_line(LEFT, floor, WIDTH - RIGHT, floor, QUIET)]
+    parts = [line(LEFT, floor, WIDTH - RIGHT, floor, QUIET)]
     for count, left, right in zip(counts, edges, edges[1:]):
         if count:
             x, tall = axis.place(left), PANEL_HEIGHT * count / counts.max()
@@ -79,10 +80,10 @@ def _panel(series: Series, axis: _Axis, *, floor: float, unit: str) -> list[str]
                 f'<rect x="{x:.1f}" y="{floor - tall:.1f}" width="{wide:.1f}" height="{tall:.1f}" fill="{BAR}"/>'
             )
     marks = np.percentile(series.values, PERCENTILES)
-    parts += [_line(axis.place(mark), floor - PANEL_HEIGHT, axis.place(mark), floor, MARK) for mark in marks]
+    parts += [line(axis.place(mark), floor - PANEL_HEIGHT, axis.place(mark), floor, MARK) for mark in marks]
     words = " · ".join(f"p{percent} {mark:.1f} {unit}" for percent, mark in zip(PERCENTILES, marks))
-    parts.append(_text(LEFT - 10, floor - 6, series.name, size=13, fill=INK, anchor="end"))
-    parts.append(_text(WIDTH - RIGHT, floor - PANEL_HEIGHT - 6, words, size=11, fill=MARK, anchor="end"))
+    parts.append(text(LEFT - 10, floor - 6, series.name, size=13, fill=INK, anchor="end"))
+    parts.append(text(WIDTH - RIGHT, floor - PANEL_HEIGHT - 6, words, size=11, fill=MARK, anchor="end"))
     return parts
 
 
@@ -92,17 +93,7 @@ def _ticks(axis: _Axis, *, floor: float, unit: str) -> list[str]:
         for value in (step * 10.0**power for step in STEPS):
             if axis.low <= value <= axis.high:
                 x = axis.place(value)
-                parts.append(_line(x, floor, x, floor + 5, QUIET))
-                parts.append(_text(x, floor + 19, f"{value:g}", size=11, fill=QUIET, anchor="middle"))
-    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, floor + 37, unit, size=11, fill=QUIET, anchor="middle"))
+                parts.append(line(x, floor, x, floor + 5, QUIET))
+                parts.append(text(x, floor + 19, f"{value:g}", size=11, fill=QUIET, anchor="middle"))
+    parts.append(text((LEFT + WIDTH - RIGHT) / 2, floor + 37, unit, size=11, fill=QUIET, anchor="middle"))
     return parts
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, color: str) -> str:
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{color}"/>'
-
-
-def _text(x: float, y: float, text: str, *, size: int, fill: str, anchor: str) -> str:
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{fill}" text-anchor="{anchor}">{escape(text)}</text>'
-    )

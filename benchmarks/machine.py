@@ -11,10 +11,14 @@ import numpy as np
 
 def describe() -> str:
     """Returns such as "AMD EPYC 7B13, 2 cores, load 0.3, Linux 6.1, Python 3.11.7, numpy 2.2.6"."""
-    load = f"load {os.getloadavg()[0]:.1f}, " if hasattr(os, "getloadavg") else ""
     system = f"{platform.system()} {platform.release()}"
     versions = f"Python {platform.python_version()}, numpy {np.__version__}"
-    return f"{_processor()}, {os.cpu_count()} cores, {load}{system}, {versions}"
+    return f"{_processor()}, {os.cpu_count()} cores, load {load():.1f}, {system}, {versions}"
+
+
+def load() -> float:
+    """Returns how many programs wanted a core over the last minute; NaN where the system does not tell."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
 
 
 def _processor() -> str:

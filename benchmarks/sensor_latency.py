@@ -89,7 +89,7 @@ class Latencies:
 
     def _counted(self) -> list[int]:
         sent = self._player.sent_s
-        begin_s = min(sent.values()) + WARM_UP_S
+        begin_s = sent[0] + WARM_UP_S
         return [number for number in self._times_s if sent[number] >= begin_s]
 
 
@@ -188,7 +188,7 @@ def main() -> int:
 
 def _measure(options: argparse.Namespace) -> None:
     frames = [frame.bodies for frame in performed(PEOPLE, FRAMES)]
-    pictures = [_picture(number) for number in range(PICTURES)]
+    pictures = [noise(number) for number in range(PICTURES)]
     described = machine.describe()
     print(described)
     print(f"{PEOPLE} people, 1920 x 1080 BGRA, 30 a second, {options.seconds:g} s a run, {options.model.name}; ms")
@@ -230,7 +230,7 @@ def _row(name: str, latencies: Latencies, player: Player) -> str:
     )
 
 
-def _picture(seed: int) -> np.ndarray:
+def noise(seed: int) -> np.ndarray:
     """(1080, 1920, 4) uint8 BGRA: noise, so that nothing is gained by pictures that are alike."""
     return np.random.default_rng(seed).integers(0, 256, (1080, 1920, 4), dtype=np.uint8)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from array import array
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -26,7 +27,7 @@ class Player:
         color_every: A picture comes with every so manieth body frame, as in low light.
 
     Attributes:
-        sent_s: ``time.perf_counter()`` when each frame was announced, by its number.
+        sent_s: ``time.perf_counter()`` when each frame was announced, by its number; eight bytes a frame.
         late_s: How much later than its time each frame was announced, because the computer was busy.
         untaken: Frames that the next one replaced before the client asked for them.
     """
@@ -44,8 +45,8 @@ class Player:
         self._rate_hz, self._color_every = rate_hz, color_every
         self._is_stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="scripted sensor", daemon=True)
-        self.sent_s: dict[int, float] = {}
-        self.late_s: list[float] = []
+        self.sent_s = array("d")
+        self.late_s = array("d")
         self.untaken = 0
 
     def number(self, time_s: float) -> int:
@@ -57,6 +58,10 @@ class Player:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Sends no more; may be called twice."""
         self._is_stopping.set()
         self._thread.join()
 
@@ -69,7 +74,8 @@ class Player:
             people = self._bodies(number)
             self.untaken += not last.taken.is_set()
             last = Delivery(bodies=people, ticks=round((number + 1) / self._rate_hz * 1e7), floor=FLOOR)
-            self.sent_s[number] = now_s = time.perf_counter()
+            now_s = time.perf_counter()
+            self.sent_s.append(now_s)
             self.late_s.append(now_s - start_s - number / self._rate_hz)
             self._kinect.post("body", last)
             if self._pictures and number % self._color_every == 0:

@@ -127,9 +127,22 @@ def test_a_frame_that_the_sdk_dropped_is_a_gap_and_not_an_error(source: KinectV2
     source.open()
     kinect.send(time_s=1.0)
     kinect.send_gone()
-    kinect.send(time_s=1.1)
+    kinect.send(time_s=1 + 2 / 30)
     assert [read(source).index, read(source).index] == [0, 2]
     assert source.frames_lost == 1
+
+
+def test_frames_that_the_next_one_replaced_are_counted_by_the_sensor_s_clock(
+    source: KinectV2Source, kinect: Kinect
+) -> None:
+    source.open()
+    for number in (0, 1, 4, 6):
+        kinect.send(time_s=1 + number / 30)
+    assert [read(source).index for _ in range(4)] == [0, 1, 4, 6]
+    assert source.frames_lost == 3
+    kinect.send(time_s=20.0)  # a pause of the sensor
+    assert read(source).index == 7
+    assert source.frames_lost == 3
 
 
 def test_a_frame_delivered_twice_is_read_once(source: KinectV2Source, kinect: Kinect) -> None:

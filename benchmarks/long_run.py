@@ -1,0 +1,268 @@
+"""Runs the whole app on a scripted sensor for half an hour: ``python -m benchmarks.long_run --minutes 30``.
+
+Six people and color pictures of 1920 x 1080, 30 a second, from the scripted sensor (``tests/kinect``) through the
+real packages pykinect2 and comtypes, our source, the recognizer and the window, drawn into memory. What must hold:
+
+    latency     99 of 100 decisions within 10 ms after their frame was received, from the tenth second on
+    memory      less than 50 MB more than after the first minute
+    losses      every frame that the sensor announced was read, or is counted as lost and said in the status line
+    threads     none is left when the window is closed
+
+Every second is a row of a table, written at once, and at the end a point of a picture. Exits with 1 when something
+does not hold. The sensor's side runs in the same process and takes part of its time; on Windows it does not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import gc
+import os
+import sys
+import tempfile
+import threading
+import time
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+from unittest.mock import patch
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+import numpy as np
+from PyQt5.QtCore import QSettings, QTimer
+
+from app.application import make_application
+from app.main_window import MainWindow
+from app.options import PRETRAINED
+from app.session import Choice, Session
+from app.wording import losses
+from benchmarks import machine
+from benchmarks.course import Curve, course
+from benchmarks.sensor_latency import FRAMES, PEOPLE, PICTURES, noise, performed, playing_sensor
+from live.board import Board
+from live.pipeline import Pipeline
+from live.recognizer import Recognizer
+from live.sources.kinect_v2 import KinectV2Source
+from live.sources.table import SourceOptions
+from live.view import PipelineView
+from skeleton import command_line
+from skeleton.errors import ConfigError
+from tests.kinect.playing import Player
+
+LATENCY_AIM_MS = 10.0
+GROWTH_AIM_MB = 50.0
+WARM_UP_S = 10.0
+SETTLED_S = 60.0
+"""From here on memory must stay; a run that is shorter than twice that takes its middle."""
+ROW_EVERY_S = 1.0
+DRAIN_S = 2.0
+"""How long the frames that are on their way may take, once the sensor sends no more."""
+COLUMNS = ("time_s", "memory_mb", "p50_ms", "p99_ms", "decisions", "read", "lost", "unrecognized", "load")
+
+
+class Decisions:
+    """When decisions were made and how long they took, sixteen bytes each."""
+
+    def __init__(self) -> None:
+        self.at_s, self.latency_ms = array("d"), array("d")
+
+    def note(self, now_s: float, latency_s: float) -> None:
+        """Notes one."""
+        self.at_s.append(now_s)
+        self.latency_ms.append(1e3 * latency_s)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What a run has shown.
+
+    Attributes:
+        rows: (N, columns) one row a second, see ``COLUMNS``.
+        latency_ms: (D,) of every decision after the warm-up.
+        announced: Frames that the sensor sent.
+        read: Frames that the app read.
+        lost: Frames that the app counts as lost.
+        unrecognized: Frames that the recognizer left out, because a newer one was there.
+        said: What the status line says of losses.
+        threads_left: Names of the threads that were not there before.
+    """
+
+    rows: np.ndarray
+    latency_ms: np.ndarray
+    announced: int
+    read: int
+    lost: int
+    unrecognized: int
+    said: str
+    threads_left: tuple[str, ...]
+
+    @property
+    def growth_mb(self) -> float:
+        """The most memory after the first minute, less that of the first minute's end."""
+        times_s, memory_mb = self.rows[:, 0], self.rows[:, 1]
+        settled = times_s >= min(SETTLED_S, times_s[-1] / 2)
+        return float(memory_mb[settled].max() - memory_mb[settled][0])
+
+    def failures(self) -> list[str]:
+        """Returns a sentence for everything that does not hold."""
+        found = []
+        p99 = float(np.percentile(self.latency_ms, 99)) if len(self.latency_ms) else np.inf
+        if p99 > LATENCY_AIM_MS:
+            found.append(f"99 of 100 decisions must be made within {LATENCY_AIM_MS:g} ms, found {p99:.1f} ms")
+        if self.growth_mb >= GROWTH_AIM_MB:
+            found.append(f"memory must grow by less than {GROWTH_AIM_MB:g} MB, found {self.growth_mb:.1f} MB")
+        if self.announced != self.read + self.lost:
+            found.append(
+                f"every frame must be read or counted as lost, found {self.announced} sent, {self.read} read and "
+                f"{self.lost} lost"
+            )
+        if self.lost and str(self.lost) not in self.said:
+            found.append(f"{self.lost} lost frames must be shown, found '{self.said}'")
+        if self.threads_left:
+            found.append(f"no thread may be left, found {', '.join(self.threads_left)}")
+        return found
+
+
+def run(player: Player, *, seconds: float, model: Path, table: TextIO) -> Outcome:
+    """Runs the app on a sensor that plays, and writes a row a second into ``table``."""
+    threads_before = set(threading.enumerate())
+    decisions = Decisions()
+    rows: list[list[float]] = []
+    writer = csv.writer(table)
+    writer.writerow(COLUMNS)
+    begin_s = time.perf_counter()
+
+    def note_row() -> None:
+        rows.append(_row(begin_s, decisions, window.view))
+        writer.writerow([f"{value:.6g}" for value in rows[-1]])
+        table.flush()
+
+    application = make_application()
+    with _decisions_noted(decisions), _window(model) as window:
+        timer = QTimer()
+        timer.timeout.connect(note_row)
+        timer.start(round(1e3 * ROW_EVERY_S))
+        QTimer.singleShot(round(1e3 * seconds), player.stop)
+        QTimer.singleShot(round(1e3 * seconds), timer.stop)
+        QTimer.singleShot(round(1e3 * (seconds + DRAIN_S)), application.quit)
+        application.exec_()
+    del window.picture  # what holds the last picture
+    gc.collect()
+    statistics = window.view.statistics
+    warm = np.frombuffer(decisions.at_s) >= begin_s + min(WARM_UP_S, seconds / 2)
+    return Outcome(
+        rows=np.array(rows),
+        latency_ms=np.frombuffer(decisions.latency_ms)[warm],
+        announced=len(player.sent_s),
+        read=statistics.frames_read,
+        lost=statistics.frames_lost,
+        unrecognized=statistics.frames_unrecognized,
+        said=losses(window.view),
+        threads_left=tuple(one.name for one in threading.enumerate() if one not in threads_before),
+    )
+
+
+@contextlib.contextmanager
+def _decisions_noted(decisions: Decisions) -> Iterator[None]:
+    """Notes what every pipeline counts meanwhile: the same numbers that the status line shows."""
+    real_count = Board.count_run
+
+    def count_run(board: Board, now_s: float, latency_s: float) -> None:
+        decisions.note(now_s, latency_s)
+        real_count(board, now_s, latency_s)
+
+    with patch.object(Board, "count_run", count_run):
+        yield
+
+
+@contextlib.contextmanager
+def _window(model: Path) -> Iterator[MainWindow]:
+    """The app's window over the sensor, as ``run_app.py`` opens it; closed at the end."""
+    load = partial(Recognizer, model, provider="cpu")
+    choice = Choice(kind="kinect", source=SourceOptions(), model=model)
+    session = Session(lambda _: Pipeline(KinectV2Source(), load), lambda *_: load().card, choice)
+    with tempfile.TemporaryDirectory() as folder:
+        window = MainWindow(session, QSettings(f"{folder}/settings.ini", QSettings.IniFormat))
+        window.show()
+        session.start()
+        try:
+            yield window
+        finally:
+            window.close()
+
+
+def _row(begin_s: float, decisions: Decisions, view: PipelineView) -> list[float]:
+    now_s = time.perf_counter()
+    recent = np.array([
+        latency
+        for at_s, latency in zip(reversed(decisions.at_s), reversed(decisions.latency_ms))
+        if now_s - at_s < ROW_EVERY_S
+    ])  # fmt: skip
+    median, tail = np.percentile(recent, (50, 99)) if len(recent) else (0.0, 0.0)
+    statistics = view.statistics
+    counts = (statistics.frames_read, statistics.frames_lost, statistics.frames_unrecognized)
+    return [now_s - begin_s, memory_mb(), median, tail, len(recent), *counts, machine.load()]
+
+
+def memory_mb() -> float:
+    """Returns the memory that this process holds (resident set), megabytes."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        raise ConfigError("The long run reads its memory from /proc, which this system lacks.") from None
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def main() -> int:
+    """Runs, prints the numbers, draws the picture."""
+    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    flags.add_argument("--minutes", type=float, default=30.0)
+    flags.add_argument("--model", type=Path, default=PRETRAINED, metavar="FILE.onnx")
+    flags.add_argument("--table", type=Path, default=Path("long-run.csv"), metavar="FILE.csv", help="a row a second")
+    flags.add_argument("--plot", type=Path, default=Path("long-run.svg"), metavar="FILE.svg", help="the same, drawn")
+    flags.add_argument("--verbose", action="store_true", help="show the traceback of an error")
+    options = flags.parse_args()
+    return command_line.run(lambda: _measure(options), is_verbose=options.verbose)
+
+
+def _measure(options: argparse.Namespace) -> int:
+    described = machine.describe()
+    print(described)
+    print(f"{PEOPLE} people, 1920 x 1080 BGRA, 30 a second, {options.minutes:g} minutes, {options.model.name}")
+    frames = [frame.bodies for frame in performed(PEOPLE, FRAMES)]
+    pictures = [noise(number) for number in range(PICTURES)]
+    with playing_sensor(frames, pictures) as player, options.table.open("w", encoding="utf-8", newline="") as table:
+        outcome = run(player, seconds=60 * options.minutes, model=options.model, table=table)
+    _print(outcome)
+    curves = [
+        Curve("memory, MB", outcome.rows[:, 1]),
+        Curve("decision p50, ms", outcome.rows[:, 2]),
+        Curve("decision p99, ms", outcome.rows[:, 3], aim=LATENCY_AIM_MS),
+        Curve("load", outcome.rows[:, 8]),
+    ]
+    picture = course(outcome.rows[:, 0] / 60, curves, title="The whole app on a scripted sensor", note=described)
+    options.plot.write_text(picture, encoding="utf-8")
+    print(f"written: {options.table}, {options.plot}")
+    failures = outcome.failures()
+    print("\n".join(failures) or "all aims are met")
+    return int(bool(failures))
+
+
+def _print(outcome: Outcome) -> None:
+    p50, p95, p99, most = np.percentile(outcome.latency_ms, (50, 95, 99, 100))
+    print(f"decision  p50 {p50:.2f}  p95 {p95:.2f}  p99 {p99:.2f}  max {most:.1f} ms of {len(outcome.latency_ms)}")
+    print(f"memory    {outcome.rows[-1, 1]:.0f} MB at the end, grown by {outcome.growth_mb:.1f} MB")
+    print(
+        f"frames    {outcome.announced} sent, {outcome.read} read, {outcome.lost} lost, "
+        f"{outcome.unrecognized} left out by the recognizer; the status line says '{outcome.said}'"
+    )
+    print(f"threads   {', '.join(outcome.threads_left) or 'none'} left; load at the end {machine.load():.1f}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
