@@ -122,8 +122,8 @@ def _smaller_table(ours: Found) -> str:
     lines += [
         "",
         "The networks of others were trained once each by one short recipe (AdamW, label smoothing 0.1, batch 64, "
-        "crops from half a clip, turns of 17°), with their authors' layers: single runs, so read differences under two "
-        "points as equal, and none of them as the best that network can do.",
+        "crops from half a clip, turns of 17°), with their authors' layers: single runs, so read differences under "
+        "two points as equal, and none of them as the best that network can do.",
     ]
     for dataset, protocols in missing.items():
         lines += _commands(dataset, protocols)

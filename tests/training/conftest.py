@@ -109,3 +109,25 @@ def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("caches") / "synthetic"
     cache_writer.write(path, DESCRIPTION, clips())
     return path
+
+
+def exported(data: Path, folder: Path, *settings: str) -> Path:
+    """The model file of a network that was trained on people 1 and 3."""
+    from training import config, export, train
+
+    chosen = config.load(assignments=[*SMALL, "validation_subjects=0", "span_s=1.2", *settings])
+    run = train.train(data=data, protocol="odd-even", output=folder / "run", settings=chosen, seed=3)
+    return export.model_of(run)
+
+
+@pytest.fixture(scope="session")
+def model(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that knows the three movements; its run is the folder it is in."""
+    settings = ("epochs=12", "average_decay=0.5", "learning_rate=0.01")
+    return exported(synthetic, tmp_path_factory.mktemp("model"), *settings)
+
+
+@pytest.fixture(scope="session")
+def weak_model(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model without attention that has hardly learned anything."""
+    return exported(synthetic, tmp_path_factory.mktemp("weak"), "epochs=1", "learning_rate=1e-8", "attention=none")

@@ -11,7 +11,6 @@ from skeleton.formats.table import open_recording
 from tests.training.conftest import LAYOUT
 from training.__main__ import main
 from training.clip import SENSOR_HEIGHT_M
-from training.scores import scores
 
 
 @pytest.mark.parametrize(
@@ -102,13 +101,3 @@ def test_a_clip_becomes_a_recording_at_a_plausible_height(synthetic: Path, tmp_p
     base = np.array([frame.bodies[0].joints[LAYOUT.index("SpineBase"), 1] for frame in recording.frames])
     lows = (base[1:] < base.mean() - 0.1).astype(int)
     assert (np.diff(lows) == 1).sum() == 2  # two squats, then an arm twice
-
-
-def test_scores_are_those_of_the_books() -> None:
-    truth, answer = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 1, 0])
-    result = scores(truth, answer, ("a", "b", "c"))
-    assert result["top1"] == pytest.approx(4 / 6, abs=1e-4)
-    assert result["per_class"]["a"] == {"samples": 3, "recall": 0.6667, "precision": 0.6667, "f1": 0.6667}
-    assert result["per_class"]["b"]["f1"] == 0.8 and result["per_class"]["c"]["f1"] == 0.0
-    assert result["macro_f1"] == pytest.approx((2 / 3 + 0.8 + 0) / 3, abs=1e-4)
-    assert result["confusions"][0]["count"] == 1 and len(result["confusions"]) == 2

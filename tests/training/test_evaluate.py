@@ -1,0 +1,153 @@
+"""A model is measured as it would be used: on what was seen so far, and with every mistake open to inspection."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from live.recognizer import Recognizer
+from models.card import ModelCard
+from skeleton.formats.table import open_recording
+from training.__main__ import main
+from training.cache import Cache, open_cache
+from training.clip_windows import LIVE_STEP_S, duration_s, live_ends_s, live_window, whole_window
+from training.evaluate import DETAILS, SHARES, WHOLE_ONLY, evaluate
+from training.export import summary
+
+
+@pytest.fixture(scope="module")
+def cache(synthetic: Path) -> Cache:
+    return open_cache(synthetic)
+
+
+@pytest.fixture(scope="module")
+def card(model: Path) -> ModelCard:
+    return Recognizer(model, provider="cpu").card
+
+
+@pytest.fixture(scope="module")
+def result(model: Path, synthetic: Path) -> dict:
+    return evaluate(model, synthetic, "odd-even")
+
+
+def altered_after(cache_path: Path, to: Path, share: float) -> Cache:
+    """A copy of a cache in which everything after a share of every clip is another."""
+    shutil.copytree(cache_path, to)
+    joints, cache = np.load(to / "joints.npy"), open_cache(cache_path)
+    for index in range(len(cache)):
+        rows, times = cache.rows(index), cache.track(index)[0]
+        joints[rows][times > share * times[-1] + 1e-6] += 7.0
+    np.save(to / "joints.npy", joints)
+    return open_cache(to)
+
+
+def test_what_comes_after_the_part_that_was_seen_changes_nothing(
+    cache: Cache, card: ModelCard, synthetic: Path, tmp_path: Path
+) -> None:
+    other = altered_after(synthetic, tmp_path / "other", 0.5)
+    for index in (0, 25, 59):
+        one, two = (whole_window(each, index, card, share=0.5) for each in (cache, other))
+        np.testing.assert_array_equal(one.joints, two.joints)
+        np.testing.assert_array_equal(one.seen, two.seen)
+        moment = 0.5 * duration_s(cache, index)
+        one, two = (live_window(each, index, card, end_s=moment) for each in (cache, other))
+        np.testing.assert_array_equal(one.joints, two.joints)
+        assert not np.array_equal(whole_window(cache, index, card).joints, whole_window(other, index, card).joints)
+
+
+def test_a_window_of_half_a_clip_is_the_first_half_of_the_whole_one(cache: Cache, card: ModelCard) -> None:
+    half, whole = (whole_window(cache, 3, card, share=share) for share in (0.5, 1.0))
+    steps = card.frames // 2 - 2  # the frame at the edge has no later neighbor to be interpolated with
+    np.testing.assert_allclose(half.joints[:, :steps], whole.joints[:, :steps], atol=1e-6)
+    assert half.seen[:, :steps].all() and not half.seen[:, -5:].any() and whole.seen.all()
+
+
+@pytest.mark.parametrize(
+    ("length_s", "span_s", "count"),
+    [
+        pytest.param(1.0, 1.2, 1, id="shorter than the span"),
+        pytest.param(1.2, 1.2, 1, id="as long"),
+        pytest.param(2.0, 1.2, 5, id="longer"),
+        pytest.param(0.0, 1.2, 1, id="one frame"),
+    ],
+)
+def test_live_windows_end_inside_the_clip_and_the_last_one_at_its_end(
+    length_s: float, span_s: float, count: int
+) -> None:
+    ends = live_ends_s(length_s, span_s)
+    assert len(ends) == count and ends[-1] == length_s and ends[0] >= min(length_s, span_s) - 1e-9
+    assert np.allclose(np.diff(ends), LIVE_STEP_S)
+
+
+def test_after_all_of_the_clip_both_curves_end_at_their_numbers(result: dict) -> None:
+    rows = result["observed"]
+    assert [row["share"] for row in rows] == list(SHARES)
+    assert rows[-1]["top1"] == result["top1"] and rows[-1]["top1_live"] == result["top1_live"]
+    frames = [row["frames"] for row in rows]
+    assert frames == sorted(frames) and frames[0] < 0.25 * frames[-1]
+    # All three movements begin in the same pose: a tenth of one cannot tell them apart, all of it can.
+    assert rows[0]["top1"] < rows[-1]["top1"] - 0.2
+
+
+def test_leaving_out_the_curve_changes_no_number(result: dict, model: Path, synthetic: Path) -> None:
+    quick = evaluate(model, synthetic, "odd-even", shares=WHOLE_ONLY)
+    assert len(quick["observed"]) == 1
+    for key in set(result) - {"observed"}:
+        assert quick[key] == result[key], key
+
+
+def test_counts_agree_with_each_other(result: dict, cache: Cache) -> None:
+    confusion = np.array(result["confusion"])
+    assert confusion.sum() == result["samples"] == 30
+    assert confusion.trace() == round(result["top1"] * 30) == 30 - len(result["wrong"])
+    assert sum(row["samples"] for row in result["per_subject"]) == 30
+    assert sum(row["count"] for row in result["reliability"]) == 30
+    mean = np.mean([row["top1"] for row in result["per_subject"]])  # both have as many clips
+    assert mean == pytest.approx(result["top1"], abs=1e-4) and result["top5"] == 1.0
+    assert result["attention"] == "st" and result["trained_on_tested"] == []
+
+
+def test_every_wrong_clip_can_be_opened_in_the_app(
+    weak_model: Path, synthetic: Path, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = evaluate(weak_model, synthetic, "odd-even", shares=WHOLE_ONLY)["wrong"]
+    assert found, "this model must make mistakes"
+    sure = [row["probability"] for row in found]
+    assert sure == sorted(sure, reverse=True)
+    row = found[0]
+    assert row["truth"] == cache.labels[cache.clips[row["clip"]]["label"]] != row["answer"]
+    assert row["source"] == cache.name(row["clip"]) and row["subject"] in (2, 4)
+    assert row["probability"] > row["probability_of_truth"]
+    monkeypatch.chdir(tmp_path)
+    make, show = (shlex.split(command) for command in row["open"])
+    assert make[:3] == ["python", "-m", "training"] and main(make[3:]) == 0
+    assert show[:2] == ["python", "run_app.py"] and show[show.index("--model") + 1] == str(weak_model)
+    recording = open_recording(show[show.index("--recording") + 1])
+    assert recording.info.labels["label"] == row["truth"] and recording.info.labels["subject"] == str(row["subject"])
+
+
+def test_a_model_that_is_tested_on_people_who_trained_it_is_named(model: Path, synthetic: Path) -> None:
+    assert evaluate(model, synthetic, "loso-3", shares=WHOLE_ONLY)["trained_on_tested"] == [3]
+
+
+def test_the_command_prints_one_json_object_or_says_all_in_words(
+    model: Path, synthetic: Path, result: dict, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["evaluate", "--model", str(model), "--data", str(synthetic), "--protocol", "odd-even"]
+    assert main([*flags, "--json"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("\n") == 1 and json.loads(printed) == json.loads(json.dumps(result))
+    assert main(flags) == 0
+    words = capsys.readouterr().out
+    assert "after  10 %" in words and "calibration error" in words and "raise left" in words
+
+
+def test_a_card_keeps_the_numbers_and_not_the_details(result: dict) -> None:
+    kept = summary([result, result])
+    assert kept["top1"] == result["top1"] and kept["per_class"] and kept["ece"] == result["ece"]
+    assert not set(DETAILS) & kept.keys()
