@@ -241,10 +241,10 @@ def _splits(cache: Cache, quality: Quality, protocol: str | None) -> tuple[list[
                 problems.append(f"{division}: {len(copied)} test clips are copies of training clips; first: {pair}")
         broken += [name] if problems else []
         if problems:
-            more = f" (and {len(problems) - 1} more divisions)" if len(problems) > 1 else ""
+            more = f" ({len(problems) - 1} more like it)" if len(problems) > 1 else ""
             findings.append(Finding(SPOILS if protocol else DOUBTFUL, f"Protocol {problems[0].rstrip('.')}{more}."))
     if wanted and len(broken) == len(wanted) and not protocol:
-        findings.append(Finding(SPOILS, "None of the data set's protocols can be used."))
+        findings.append(Finding(SPOILS, "Every protocol of the data set is spoiled, as said below."))
     findings += _as_published(result)
     return result, findings
 
