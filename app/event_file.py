@@ -9,7 +9,7 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-from app.replacing import replacing
+from skeleton.replacing import replacing
 from live.view import ActionEvent
 
 COLUMNS = ("start_s", "end_s", "body", "label", "confidence")

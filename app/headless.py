@@ -23,7 +23,7 @@ from PyQt5.QtGui import QImage, QPainter
 from app.event_file import write_events
 from app.painting import ScenePainter
 from app.presenter import Presenter, ended
-from app.replacing import replacing
+from skeleton.replacing import replacing
 from app.video_panel import paint_panel
 from live.sources.color_video import opencv_can_name
 from live.view import ActionEvent, PipelineView

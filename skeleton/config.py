@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import tomli_w
 
 from skeleton.errors import ConfigError
+from skeleton.replacing import replacing
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -55,8 +56,9 @@ def load(kind: type[Settings], *, file: Path | None = None, assignments: Sequenc
 
 
 def save(settings: Any, file: Path) -> None:
-    """Writes settings as TOML so that ``load`` gives them back."""
-    file.write_text(tomli_w.dumps(dataclasses.asdict(settings)), encoding="utf-8")
+    """Writes settings as TOML so that ``load`` gives them back, all or nothing."""
+    with replacing(file) as temporary:
+        temporary.write_text(tomli_w.dumps(dataclasses.asdict(settings)), encoding="utf-8")
 
 
 def describe(kind: type) -> str:

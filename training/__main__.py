@@ -6,6 +6,7 @@ How the commands follow each other, from an archive to a recognized action in th
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -63,7 +64,8 @@ def _train(options: argparse.Namespace) -> None:
             seed=options.seed or 0,
             command=options.typed,
         )
-    print(f"{run.path}: trained {run.settings.training.epochs} epochs; next: python -m training export {run.path}")
+    if os.environ.get("RANK", "0") == "0":  # torchrun numbers the processes it starts
+        print(f"{run.path}: {run.load('last')['epoch']} epochs; the model is {run.path / 'model.onnx'}")
 
 
 def _export(options: argparse.Namespace) -> None:

@@ -1,15 +1,15 @@
 """Changes to a batch that do not change what the people do: made in tensors, in meters, while training only.
 
-Every function takes and returns joints (B, M, T, V, 3) and draws its random numbers from the generator it is
-given, on the CPU, so that a seed gives the same batch on every device.
+Every function takes and returns joints (B, M, T, V, 3). Its random numbers are drawn by the generator it is given, on
+that generator's device, which is the batch's: nothing waits for the CPU.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -57,21 +57,21 @@ def augment(
     """Applies every change and returns joints (B, M, T, V, 3), seen (B, M, T, V) bool and labels (B,)."""
     batch = len(joints)
     if strength.mirror:
-        chosen = (torch.rand(batch, generator=generator) < strength.mirror).to(joints.device)
+        chosen = _random((batch,), generator) < strength.mirror
         joints, seen, labels = mirror(joints, seen, labels, chosen=chosen, layout=layout, mirror_labels=mirror_labels)
-    angles = _symmetric((batch, 3), generator) * torch.tensor(
-        [math.radians(strength.tilt_deg), math.radians(strength.rotation_deg), math.radians(strength.tilt_deg)]
-    )
+    largest_deg = torch.tensor([strength.tilt_deg, strength.rotation_deg, strength.tilt_deg], device=joints.device)
+    angles = _symmetric((batch, 3), generator) * largest_deg.deg2rad()
     factor = 1 + strength.size * _symmetric((batch, 1), generator)
     factor = factor + strength.build * _symmetric((batch, 3), generator)
-    joints = turn_and_scale(joints, seen, angles=angles.to(joints.device), factor=factor.to(joints.device))
+    joints = turn_and_scale(joints, seen, angles=angles, factor=factor)
     if strength.noise_m:
-        joints = joints + strength.noise_m * torch.randn(joints.shape, generator=generator).to(joints.device)
+        noise = torch.randn(joints.shape, generator=generator, device=generator.device)
+        joints = joints + strength.noise_m * noise
     if strength.joint_dropout:
-        seen = seen & ~lost(seen.shape, share=strength.joint_dropout, generator=generator).to(seen.device)
+        seen = seen & ~lost(seen.shape, share=strength.joint_dropout, generator=generator)
     if strength.limb_dropout:
         limbs = lost_limbs(len(joints), layout, share=strength.limb_dropout, generator=generator)
-        seen = seen & ~limbs[:, None, None, :].to(seen.device)
+        seen = seen & ~limbs[:, None, None, :]
     return joints, seen, labels
 
 
@@ -119,10 +119,11 @@ def rotation(angles: Tensor) -> Tensor:
 def lost(shape: Sequence[int], *, share: float, generator: torch.Generator) -> Tensor:
     """Returns (B, M, T, V) bool: ``share`` of the joints of a window are lost for one random stretch of it."""
     batch, persons, frames, joints = shape
-    is_hit = torch.rand((batch, persons, 1, joints), generator=generator) < share
-    first = torch.randint(0, frames, (batch, persons, 1, joints), generator=generator)
-    length = torch.randint(1, frames + 1, (batch, persons, 1, joints), generator=generator)
-    frame = torch.arange(frames)[None, None, :, None]
+    shape, device = (batch, persons, 1, joints), generator.device
+    is_hit = _random(shape, generator) < share
+    first = torch.randint(0, frames, shape, generator=generator, device=device)
+    length = torch.randint(1, frames + 1, shape, generator=generator, device=device)
+    frame = torch.arange(frames, device=device)[None, None, :, None]
     return is_hit & (frame >= first) & (frame < first + length)
 
 
@@ -133,9 +134,9 @@ def lost_limbs(batch: int, layout: Layout, *, share: float, generator: torch.Gen
     """
     left_arm, right_arm, left_leg, right_leg = (limb(layout, part, side) for part in LIMBS for side in SIDES)
     arms = left_arm | right_arm
-    choices = torch.stack([arms, arms, arms, arms, left_arm, right_arm, left_leg, right_leg])
-    chosen = torch.randint(0, len(choices), (batch,), generator=generator)
-    return choices[chosen] & (torch.rand((batch, 1), generator=generator) < share)
+    choices = torch.stack([arms, arms, arms, arms, left_arm, right_arm, left_leg, right_leg]).to(generator.device)
+    chosen = torch.randint(0, len(choices), (batch,), generator=generator, device=generator.device)
+    return choices[chosen] & (_random((batch, 1), generator) < share)
 
 
 def limb(layout: Layout, part: str, side: str) -> Tensor:
@@ -144,5 +145,29 @@ def limb(layout: Layout, part: str, side: str) -> Tensor:
     return torch.tensor([name in names for name in layout.joints])
 
 
+def mix(
+    joints: Tensor, seen: Tensor, targets: Tensor, *, parameter: float, random: np.random.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Mixes every window with another one of the batch, joints and targets alike (Zhang et al., ICLR 2018).
+
+    Mixing positions in the room is mixing centered positions: the center of a mixture is the mixture of the centers.
+
+    Args:
+        joints: (B, M, T, V, 3).
+        seen: (B, M, T, V) bool; of a mixture only what both show is seen.
+        targets: (B, K) shares of the classes.
+        parameter: Of the symmetric Beta distribution of the shares.
+        random: PyTorch draws from no Beta distribution with a generator; NumPy does.
+    """
+    share = torch.from_numpy(random.beta(parameter, parameter, len(joints))).to(joints)
+    other = torch.from_numpy(random.permutation(len(joints))).to(joints.device)
+    joints = torch.lerp(joints[other], joints, share[:, None, None, None, None])
+    return joints, seen & seen[other], torch.lerp(targets[other], targets, share[:, None])
+
+
 def _symmetric(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    return torch.rand(shape, generator=generator) * 2 - 1
+    return _random(shape, generator) * 2 - 1
+
+
+def _random(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    return torch.rand(shape, generator=generator, device=generator.device)

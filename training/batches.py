@@ -21,21 +21,39 @@ SLACK_S = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ragged:
-    """Clips of different lengths, padded to the longest by repeating their last frame.
+class Frames:
+    """The frames of clips, one after another, and where each joint was last and will next be seen.
 
     Attributes:
-        times_s: (B, F) float64 seconds; beyond the end of a clip they are infinite.
-        joints: (B, F, M, V, 3) float32 meters.
-        seen: (B, F, M, V) bool.
-        frames: (B,) how many frames are real.
-        labels: (B,) class indices.
+        times_s: (N,) float64 seconds, from 0 in each clip.
+        joints: (N, M, V, 3) float32 meters, 0 where not seen.
+        before: (N, M, V) int32, the last row at or before this one in which the joint is seen, or -1. It may lie in
+            an earlier clip.
+        after: (N, M, V) int32, the next one at or after this, or N. It may lie in a later clip.
     """
 
     times_s: Tensor
     joints: Tensor
-    seen: Tensor
+    before: Tensor
+    after: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ragged:
+    """A batch of clips of different lengths.
+
+    Attributes:
+        source: The frames that hold them, and maybe others.
+        starts: (B,) the first row of each clip in ``source``.
+        frames: (B,) how many rows it has.
+        times_s: (B, F) float64 seconds; beyond the end of a clip they are infinite.
+        labels: (B,) class indices.
+    """
+
+    source: Frames
+    starts: Tensor
     frames: Tensor
+    times_s: Tensor
     labels: Tensor
 
     @property
@@ -44,17 +62,53 @@ class Ragged:
         return self.times_s.gather(1, self.frames[:, None] - 1)[:, 0]
 
 
+class Shelf:
+    """The clips of a cache, for training to take batches from.
+
+    Args:
+        cache: The data set.
+        device: Where the batches are made.
+        is_held: Whether all frames are put into the device's memory at once. Otherwise each batch is read from disk.
+    """
+
+    def __init__(self, cache: Cache, device: torch.device, *, is_held: bool) -> None:
+        self.cache, self.device = cache, device
+        self.held = _frames(cache, [slice(0, len(cache.times_s))], device) if is_held else None
+
+    def take(self, indices: np.ndarray) -> Ragged:
+        """Returns the clips of the given numbers (B,)."""
+        clips = self.cache.clips[indices]
+        starts, frames = clips["start"].astype(np.int64), clips["frames"].astype(np.int64)
+        offset = np.arange(frames.max())[None, :]
+        rows = starts[:, None] + np.minimum(offset, frames[:, None] - 1)  # (B, F)
+        times_s = np.where(offset < frames[:, None], self.cache.times_s[rows], np.inf)
+        source = self.held
+        if source is None:
+            parts = [slice(start, start + count) for start, count in zip(starts.tolist(), frames.tolist())]
+            source, starts = _frames(self.cache, parts, self.device), np.cumsum(frames) - frames
+        arrays = (starts, frames, times_s, clips["label"].astype(np.int64))
+        return Ragged(source, *(torch.from_numpy(array).to(self.device, non_blocking=True) for array in arrays))
+
+
+def held_bytes(cache: Cache) -> int:
+    """Returns the memory that a cache takes on a device."""
+    return len(cache.times_s) * (8 + cache.joints[0, ..., 0].size * (3 * 4 + 2 * 4))
+
+
 def load(cache: Cache, indices: np.ndarray, device: torch.device) -> Ragged:
     """Reads clips of a cache onto a device."""
-    clips = cache.clips[indices]
-    frames = clips["frames"].astype(np.int64)
-    offset = np.arange(frames.max())[None, :]
-    rows = clips["start"][:, None] + np.minimum(offset, frames[:, None] - 1)  # (B, F)
-    times = np.where(offset < frames[:, None], cache.times_s[rows], np.inf)
-    joints = cache.joints[rows]
-    seen = (cache.state[rows] > 0) & np.isfinite(joints).all(axis=-1) & (offset < frames[:, None])[:, :, None, None]
-    arrays = (times, np.where(seen[..., None], joints, np.float32(0)), seen, frames, clips["label"].astype(np.int64))
-    return Ragged(*(torch.from_numpy(array).to(device) for array in arrays))
+    return Shelf(cache, device, is_held=False).take(indices)
+
+
+def _frames(cache: Cache, parts: list[slice], device: torch.device) -> Frames:
+    joints = torch.from_numpy(np.concatenate([cache.joints[part] for part in parts])).to(device)
+    state = torch.from_numpy(np.concatenate([cache.state[part] for part in parts])).to(device)
+    times_s = torch.from_numpy(np.concatenate([cache.times_s[part] for part in parts])).to(device)
+    seen = (state > 0) & joints.isfinite().all(dim=3)
+    row = torch.arange(len(seen), device=device, dtype=torch.int32)[:, None, None]
+    before = torch.where(seen, row, -1).cummax(dim=0).values
+    after = torch.where(seen, row, len(seen)).flip(0).cummin(dim=0).values.flip(0)
+    return Frames(times_s, joints.masked_fill_(~seen[..., None], 0.0), before, after)
 
 
 def resample(clips: Ragged, wanted_s: Tensor, *, max_gap_s: float = MAX_GAP_S) -> tuple[Tensor, Tensor]:
@@ -68,36 +122,35 @@ def resample(clips: Ragged, wanted_s: Tensor, *, max_gap_s: float = MAX_GAP_S) -
     Returns:
         joints (B, M, T, V, 3) float32 meters, 0 where not seen, and seen (B, M, T, V) bool.
     """
-    batch, frame_count, persons, joints = clips.seen.shape
-    right = torch.searchsorted(clips.times_s, wanted_s, side="left")
-    left = torch.searchsorted(clips.times_s, wanted_s, side="right") - 1
-    frame = torch.arange(frame_count, device=wanted_s.device)[None, :, None, None]
-    before = torch.where(clips.seen, frame, -1).cummax(dim=1).values  # (B, F, M, V) last seen frame at or before
-    after = torch.where(clips.seen, frame, frame_count).flip(1).cummin(dim=1).values.flip(1)
-
-    def pick(source: Tensor, index: Tensor) -> Tensor:  # (B, F, M, V), (B, T) -> (B, T, M, V)
-        return source.gather(1, index[:, :, None, None].expand(-1, -1, persons, joints))
-
-    low = pick(before, left.clamp(min=0)).where((left >= 0)[:, :, None, None], -1)
-    high = pick(after, right.clamp(max=frame_count - 1)).where((right < frame_count)[:, :, None, None], frame_count)
-    has_low, has_high = low >= 0, high < frame_count
+    source, first = clips.source, clips.starts[:, None]
+    last = first + clips.frames[:, None] - 1
+    right = first + torch.searchsorted(clips.times_s, wanted_s, side="left")  # (B, T) row at or after the moment
+    left = first + torch.searchsorted(clips.times_s, wanted_s, side="right") - 1  # row at or before it
+    low = _rows(source.before, left.maximum(first))  # (B, T, M, V)
+    high = _rows(source.after, right.minimum(last))
+    first, last, left, right = (part[:, :, None, None] for part in (first, last, left, right))
+    has_low, has_high = (left >= first) & (low >= first), (right <= last) & (high <= last)
     low, high = low.where(has_low, high), high.where(has_high, low)  # one-sided: hold the nearest
-    low, high = low.clamp(0, frame_count - 1), high.clamp(0, frame_count - 1)
+    low, high = low.clamp(first, last), high.clamp(first, last)
 
-    row = torch.arange(batch, device=wanted_s.device)[:, None, None, None]
-    time_low, time_high = clips.times_s[row, low], clips.times_s[row, high]
-    gap = (time_high - time_low).nan_to_num(posinf=0.0)
+    time_low, time_high = source.times_s[low], source.times_s[high]
+    gap = time_high - time_low
     wanted = wanted_s[:, :, None, None]
     weight = ((wanted - time_low) / gap.where(gap > 0, 1.0)).clamp(0, 1).float()[..., None]
-    person = torch.arange(persons, device=wanted_s.device)[None, None, :, None]
-    joint = torch.arange(joints, device=wanted_s.device)[None, None, None, :]
-    result = clips.joints[row, low, person, joint] * (1 - weight) + clips.joints[row, high, person, joint] * weight
-
+    joint = torch.arange(low[0, 0].numel(), device=low.device).view(low.shape[2:])  # (M, V) its place in a row
+    every = source.joints.view(-1, 3)
+    result = torch.lerp(_rows(every, low * joint.numel() + joint), _rows(every, high * joint.numel() + joint), weight)
     nearest = torch.minimum((wanted - time_low).abs(), (wanted - time_high).abs())
-    bridged = torch.where(has_low & has_high, gap <= max_gap_s + SLACK_S, nearest <= max_gap_s + SLACK_S)
+    bridged = torch.where(has_low & has_high, gap, nearest) <= max_gap_s + SLACK_S
     seen = (has_low | has_high) & (bridged | (nearest <= SLACK_S))
-    result = result.where(seen[..., None], 0.0)
+    result = result.masked_fill(~seen[..., None], 0.0)
     return result.transpose(1, 2).contiguous(), seen.transpose(1, 2).contiguous()
+
+
+def _rows(source: Tensor, index: Tensor) -> Tensor:
+    """Returns ``source[index]`` as int64 or float; faster than indexing, which prepares for any number of axes."""
+    rows = source.index_select(0, index.flatten()).view(*index.shape, *source.shape[1:])
+    return rows if rows.is_floating_point() else rows.long()
 
 
 def whole_times(duration_s: Tensor, frames: int) -> Tensor:
@@ -107,7 +160,7 @@ def whole_times(duration_s: Tensor, frames: int) -> Tensor:
 
 def cropped_times(duration_s: Tensor, frames: int, *, smallest: float, generator: torch.Generator) -> Tensor:
     """(B, T) moments evenly spaced over a random part of each clip, ``smallest`` to 1 of it (paper, section 2.4)."""
-    random = torch.rand((2, len(duration_s)), generator=generator, dtype=torch.float64).to(duration_s.device)
+    random = _random((2, len(duration_s)), generator, dtype=torch.float64)
     length_s = duration_s * (smallest + (1 - smallest) * random[0])
     start_s = (duration_s - length_s) * random[1]
     return _spread(start_s, start_s + length_s, frames)
@@ -115,7 +168,7 @@ def cropped_times(duration_s: Tensor, frames: int, *, smallest: float, generator
 
 def sampled_times(clips: Ragged, frames: int, *, generator: torch.Generator) -> Tensor:
     """(B, T) times of T random frames of each clip, in order (paper, section 2.4); repeated in a clip of fewer."""
-    draw = torch.rand((len(clips.frames), clips.times_s.shape[1]), generator=generator).to(clips.times_s.device)
+    draw = _random(clips.times_s.shape, generator)
     frame = torch.arange(clips.times_s.shape[1], device=draw.device)
     draw = draw.masked_fill(frame >= clips.frames[:, None], torch.inf)
     order = draw.argsort(dim=1)  # (B, F) real frames in random order, then padding
@@ -128,7 +181,7 @@ def span_times(duration_s: Tensor, frames: int, *, span_s: float, generator: tor
 
     In a clip that is shorter than the span, the person stands in the first and last pose for the rest of the time.
     """
-    random = torch.rand(len(duration_s), generator=generator, dtype=torch.float64).to(duration_s.device)
+    random = _random((len(duration_s),), generator, dtype=torch.float64)
     start_s = (duration_s - span_s) * random  # negative where the clip is shorter
     moments = _spread(start_s, start_s + span_s, frames)
     return moments.clamp(min=0).minimum(duration_s[:, None])
@@ -148,3 +201,7 @@ def shuffled(indices: np.ndarray, count: int, *, generator: torch.Generator) -> 
 def _spread(start_s: Tensor, end_s: Tensor, frames: int) -> Tensor:
     share = torch.linspace(0, 1, frames, dtype=torch.float64, device=start_s.device)
     return start_s[:, None] + (end_s - start_s)[:, None] * share
+
+
+def _random(shape: tuple[int, ...], generator: torch.Generator, *, dtype: torch.dtype = torch.float32) -> Tensor:
+    return torch.rand(shape, generator=generator, dtype=dtype, device=generator.device)

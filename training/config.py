@@ -18,6 +18,8 @@ from models.table import NETWORKS
 from skeleton import config
 from skeleton.config import setting
 
+AUGMENTATIONS = ("online", "paper")
+PRECISIONS = ("float32", "bfloat16")
 FROM_DATA = ("joints", "classes", "persons")
 """Fields of the network's config that follow from the data set."""
 
@@ -42,8 +44,15 @@ class TrainingConfig:
     average_decay: float = setting(
         0.0, "decay a step of the moving average of the weights that is kept; 0 keeps none"
     )
+    patience: int = setting(0, "epochs without a better validation after which a run ends early; 0 never")
     validation_subjects: int = setting(1, "training people who validate instead; 0 trains on all, last epoch counts")
     validation_fold: int = setting(0, "which training people validate, counted from 0 in the order of their numbers")
+    augment: str = setting(
+        "online",
+        "online: every epoch shows other windows, changed as below; paper: eight fixed windows of each clip, four by "
+        "temporal random sampling and four by random cropping (smallest_crop), unchanged, in every epoch",
+        choices=AUGMENTATIONS,
+    )
     span_s: float = setting(2.5, "seconds that the frames of a window span in live use")
     span_share: float = setting(0.5, "share of windows that show span_s seconds of a clip instead of all of it")
     sampling_share: float = setting(0.5, "share of the other windows made by temporal random sampling, not cropping")
@@ -60,6 +69,14 @@ class TrainingConfig:
     mirror_share: float = setting(0.5, "share of windows that are mirrored, with their labels")
     threads: int = setting(2, "threads of the CPU; 0 takes as many as PyTorch thinks right")
     device: str = setting("auto", "where to train", choices=("auto", "cpu", "cuda"))
+    data_on_device: str = setting(
+        "auto",
+        "hold all frames in the device's memory; auto: where they take at most half of what is free on a GPU, or "
+        "512 MiB on the CPU",
+        choices=("auto", "yes", "no"),
+    )
+    precision: str = setting("float32", "arithmetic of the network in training", choices=PRECISIONS)
+    compile: bool = setting(False, "let torch.compile make the network's kernels; needs a compiler (or Triton)")
 
     def __post_init__(self) -> None:
         shares = (
@@ -80,6 +97,7 @@ class TrainingConfig:
             "mixup": (0.0, 100.0),
             "gradient_clip": (0.0, 1e6),
             "average_decay": (0.0, 0.99999),
+            "patience": (0, 100_000),
             "validation_subjects": (0, 10_000),
             "validation_fold": (0, 10_000),
             "span_s": (0.1, 60.0),
@@ -94,6 +112,8 @@ class TrainingConfig:
         for name, (low, high) in ranges.items():
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} must be from {low} to {high}, found {getattr(self, name)}")
+        if self.patience and not self.validation_subjects:
+            raise ValueError("patience needs validation_subjects, at least 1: without validation nothing is better")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from skeleton.errors import TrainingDataError
 from training import batches, protocols
 from training.cache import open_cache
 from training.evaluate import DETAILS
-from training.run import Run, open_run
+from training.run import MODEL, Run, open_run
 
 CHECK_WINDOWS = 48
 ATTENTION_WINDOWS = 512
@@ -94,7 +94,7 @@ def export(
 
 def model_of(run: Run, data: Path | None = None) -> Path:
     """Returns the model file in a run folder, exported now where there is none or the run went on since."""
-    model = run.path / "model.onnx"
+    model = run.path / MODEL
     checkpoint = run.path / f"{_checkpoint(run)}.pt"
     if not model.is_file() or (checkpoint.is_file() and model.stat().st_mtime < checkpoint.stat().st_mtime):
         export(run.path, model, data=data)

@@ -2,16 +2,23 @@
 
 config.toml        the settings; --config takes it to repeat the run
 run.json           data set, protocol, people on each side, seed, command, versions
+split.csv          which clip trains, validates or tests
 results.csv        one row an epoch           events.out.*    the same for TensorBoard
 last.pt  best.pt   checkpoints: tensors and plain values, loaded without unpickling anything else
+model.onnx         what the app opens; written at the end
 """
 
 from __future__ import annotations
 
+import csv
+import hashlib
+import io
 import json
 import os
 import pickle
 import platform
+import shlex
+import shutil
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +29,16 @@ import torch
 
 from skeleton import config as settings_file
 from skeleton.errors import TrainingDataError
+from skeleton.replacing import replacing
 from training import config
 from training.cache import Cache
 from training.config import Settings
 from training.protocols import Split
 
 SCHEMA = 1
+MODEL = "model.onnx"
+SIDES = ("train", "validation", "test")
+SPLIT_COLUMNS = ("subject", "camera", "setup", "repetition")
 LARGEST_FACTS = 1 << 20
 """Bytes of run.json; a page of text."""
 
@@ -53,12 +64,8 @@ class Run:
 
     def save(self, name: str, state: dict[str, Any]) -> None:
         """Writes a checkpoint ("last" or "best"), all or nothing."""
-        temporary = self.path / f".{name}.{os.getpid()}.part"
-        try:
+        with replacing(self.path / f"{name}.pt") as temporary:
             torch.save(state, temporary)
-            os.replace(temporary, self.path / f"{name}.pt")
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def load(self, name: str) -> dict[str, Any]:
         """Reads a checkpoint.
@@ -72,8 +79,9 @@ class Run:
                 f"{self.path} must hold a checkpoint {name}.pt, but has none.",
                 remedy="Train at least one epoch.",
             )
+        content = io.BytesIO(file.read_bytes())  # not the file: a damaged one and an unreadable one are two errors
         try:
-            state = torch.load(file, map_location="cpu", weights_only=True)
+            state = torch.load(content, map_location="cpu", weights_only=True)
         except (RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile, EOFError, ValueError, KeyError):
             raise TrainingDataError(f"The checkpoint {file} is damaged or is not one.") from None
         if not isinstance(state, dict) or not {"network", "epoch"} <= state.keys():
@@ -92,18 +100,40 @@ def start(
     if path.exists():
         raise TrainingDataError(
             f"The run folder must be new, but {path} exists already.",
-            remedy=f"Name another folder, or continue that run with --resume {path}.",
+            remedy=f"Name another folder, or continue that run with --resume {shlex.quote(str(path))}.",
         )
+    facts = _facts(cache, protocol, split, seed=seed, command=command)
+    # The folder appears when it is whole: one without run.json could be neither resumed nor started again.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary.mkdir(parents=True)
+    try:
+        settings_file.save(settings.flat(), temporary / "config.toml")
+        (temporary / "run.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
+        _write_split(temporary / "split.csv", cache, split)
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return Run(path, settings, facts)
+
+
+def fingerprint(cache: Cache, split: Split) -> str:
+    """Returns a number for the clips of a data set and who trains on which: a run goes on with the same alone."""
+    digest = hashlib.sha256(np.ascontiguousarray(cache.clips).tobytes())
+    for side in SIDES:
+        digest.update(np.asarray(getattr(split, side), dtype=np.int64).tobytes())
+    return digest.hexdigest()
+
+
+def _facts(cache: Cache, protocol: str, split: Split, *, seed: int, command: str) -> dict[str, Any]:
     subjects = cache.clips["subject"]
-    facts = {
+    return {
         "schema": SCHEMA,
         "dataset": cache.dataset,
         "data": str(cache.path.resolve()),
         "clips": len(cache),
+        "fingerprint": fingerprint(cache, split),
         "protocol": protocol,
-        "subjects": {
-            side: np.unique(subjects[getattr(split, side)]).tolist() for side in ("train", "validation", "test")
-        },
+        "subjects": {side: np.unique(subjects[getattr(split, side)]).tolist() for side in SIDES},
         "train_clips": len(split.train),
         "layout": cache.layout.name,
         "joints": list(cache.layout.joints),
@@ -112,12 +142,24 @@ def start(
         "license": cache.license,
         "seed": seed,
         "command": command,
-        "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "machine": f"{platform.system()} {platform.machine()}",
+        },
     }
-    path.mkdir(parents=True)
-    settings_file.save(settings.flat(), path / "config.toml")
-    (path / "run.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
-    return Run(path, settings, facts)
+
+
+def _write_split(file: Path, cache: Cache, split: Split) -> None:
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(("clip", "side", "label", *SPLIT_COLUMNS, "name"))
+        for side in SIDES:
+            for index in getattr(split, side).tolist():
+                clip = cache.clips[index]
+                known = (clip[name] for name in SPLIT_COLUMNS)
+                writer.writerow((index, side, cache.labels[clip["label"]], *known, cache.name(index)))
 
 
 def open_run(path: Path) -> Run:

@@ -1,0 +1,75 @@
+"""How a run goes, as files of its folder: results.csv, the same for TensorBoard, and the learning curve.
+
+All of it follows from the rows that the checkpoint keeps: what was lost or written twice when a run was killed is put
+right when it goes on.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from skeleton.replacing import replacing
+
+COLUMNS = ("epoch", "learning_rate", "train_loss", "train_top1", "val_loss", "val_top1", "val_top1_span", "seconds")
+"""Columns of results.csv. val_top1 is of whole clips, val_top1_span of one window of span_s seconds in the middle."""
+Row = dict[str, float]
+"""The numbers of an epoch, by ``COLUMNS``."""
+
+
+class Journal:
+    """Writes what the rows of a run say, as it goes; a context manager.
+
+    Args:
+        folder: Of the run.
+        rows: The epochs so far.
+    """
+
+    def __init__(self, folder: Path, rows: Sequence[Row]) -> None:
+        self.folder = folder
+        # Everything from the last row on is written again: a killed run may have written more, or less.
+        self.board = SummaryWriter(str(folder), purge_step=len(rows) or None)
+        if rows:
+            self.write(rows)
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """Writes the table, and for TensorBoard its last row."""
+        with replacing(self.folder / "results.csv") as file, file.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(COLUMNS)
+            writer.writerows([int(row["epoch"]), *(f"{row[name]:.6g}" for name in COLUMNS[1:])] for row in rows)
+        for name in COLUMNS[1:]:
+            if not math.isnan(rows[-1][name]):
+                self.board.add_scalar(name, rows[-1][name], int(rows[-1]["epoch"]))
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.board.close()
+
+
+class Bar(tqdm):
+    """A progress bar on stderr, without tqdm's own thread, which would outlive the training."""
+
+    monitor_interval = 0
+
+    def __init__(self, *, total: int, done: int, is_shown: bool) -> None:
+        often_s = 0.2 if sys.stderr.isatty() else 30.0
+        super().__init__(
+            total=total, initial=done, unit="step", file=sys.stderr, mininterval=often_s, disable=not is_shown
+        )
+
+    def show(self, row: Row) -> None:
+        """Names the results of the last epoch from the next step on."""
+        text = f"epoch {row['epoch']:.0f}, train {row['train_top1']:.3f}, val {row['val_top1']:.3f}"
+        self.set_postfix_str(text, refresh=False)
