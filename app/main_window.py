@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PyQt5.QtCore import QSettings, QSize, QStandardPaths, QTimer, pyqtSignal
 from PyQt5.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication
@@ -29,6 +30,9 @@ from app.transport import TransportBar
 from live.sources.base import Transport
 from live.view import Banner, PipelineView, Severity
 from skeleton.errors import AppError
+
+if TYPE_CHECKING:
+    from app.calibration_dialog import CalibrationDialog
 
 TICK_MS = 33
 USUAL_SIZE = (1280, 780)
@@ -62,6 +66,7 @@ class MainWindow(QMainWindow):
         self._closed_banners: set[str] = set()
         self._due: dict[str, float] = {}
         self._drawn: tuple[PipelineView, object] | None = None
+        self.calibration: CalibrationDialog | None = None
         self._revision = session.revision
         self._build()
         self._connect()
@@ -85,6 +90,8 @@ class MainWindow(QMainWindow):
         self.transport.show_state(self.presenter.transport(self.view), self.presenter.events)
         self.events.show_events(events_of(self.presenter.events))
         self.recording.show(self.view.recording, is_replaced=is_replaced)
+        if self.calibration is not None and self.calibration.isVisible():
+            self.calibration.show_view(self.view)
         self._show_banners()
         if self._is_due("scores", SCORES_EVERY_S):
             self.scores.show_scores(self.presenter.scores(self.view))
@@ -117,6 +124,8 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remembers the window and ends the threads."""
         self.timer.stop()
+        if self.calibration is not None:
+            self.calibration.close()
         self._remember()
         self.session.close()
         event.accept()
@@ -173,6 +182,7 @@ class MainWindow(QMainWindow):
         self.menu.play.triggered.connect(self.transport.toggle)
         self.menu.back.triggered.connect(lambda: self.transport.step(-1))
         self.menu.forward.triggered.connect(lambda: self.transport.step(1))
+        self.menu.calibrate.triggered.connect(self._show_calibration)
         self.menu.heat.toggled.connect(self._switch)
         self.menu.labels.toggled.connect(self._switch)
         self.menu.mirror.toggled.connect(self._switch)
@@ -222,6 +232,19 @@ class MainWindow(QMainWindow):
     def _show_title(self) -> None:
         name = self.view.source.name if self.view.source else ""
         self.setWindowTitle(name or "Opening …")
+
+    def _show_calibration(self) -> None:
+        if self.calibration is None:
+            from app.calibration_dialog import CalibrationDialog  # most runs never open it
+
+            self.calibration = CalibrationDialog(self)
+            self.calibration.saved.connect(self._use_calibration)
+        self.calibration.show()
+        self.calibration.raise_()
+
+    def _use_calibration(self, sentence: str) -> None:
+        self.session.recalibrate()
+        self.notify(sentence, Severity.INFO)
 
     def _show_full_screen(self, is_full: bool) -> None:
         """Full screen is the picture alone; F or Escape leads back."""

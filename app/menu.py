@@ -33,6 +33,8 @@ class Menu(QObject):
         recording = bar.addMenu("&Record")
         self.record = self._switch(recording, "&Record the skeletons", "R", is_on=False)
         self.video = self._switch(recording, "With the color &video", "", is_on=False)
+        sensor = bar.addMenu("&Sensor")
+        self.calibrate = self._action(sensor, "&Calibrate …", "Ctrl+K")
         self.heat = self._switch(show, "Attention &heat", "H", is_on=True)
         self.labels = self._switch(show, "&Labels", "L", is_on=True)
         self.mirror = self._switch(show, "&Mirror the picture", "M", is_on=False)

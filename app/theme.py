@@ -95,4 +95,8 @@ QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::su
     background: none; height: 0; }
 QPushButton { background: %(raised)s; border: 1px solid %(line)s; border-radius: 6px; padding: 6px 14px; }
 QPushButton:hover { border-color: %(faint)s; }
+QPushButton:disabled { color: %(faint)s; }
+QProgressBar { background: %(raised)s; border: none; border-radius: 3px; max-height: 6px; }
+QProgressBar::chunk { background: %(accent)s; border-radius: 3px; }
+#title { font-size: 16px; font-weight: 600; }
 """

@@ -97,7 +97,7 @@ class CalibrationAssistant:
         only_person: bool = False,
     ) -> None:
         self._only_person = only_person
-        self._sensor_id, self._layout, self._still_s = sensor_id, layout, still_s
+        self.sensor_id, self._layout, self._still_s = sensor_id, layout, still_s
         self._origin, self._color_map = origin[: store.LONGEST_TEXT], color_map
         self._trunk = layout.select([name for name in TRUNK if name in layout.joints])
         self._legs = layout.select([name for name in LEGS if name in layout.joints])
@@ -151,7 +151,7 @@ class CalibrationAssistant:
         if found is not None:
             residuals = self.residuals
             known |= {"color_map": found, **(residuals.facts if residuals is not None else UNMEASURED)}
-        return store.update(self._sensor_id, **known)[1]
+        return store.update(self.sensor_id, **known)[1]
 
     @property
     def color_map(self) -> ColorMap | None:

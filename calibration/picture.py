@@ -16,7 +16,7 @@ from calibration.color_map import COLOR_SIZE, ColorMap
 from skeleton.errors import CalibrationError
 
 SUFFIXES = (".png", ".svg")
-MOST_ARROWS = 1500
+MOST_ARROWS = 900
 """More would be one gray patch; they are taken evenly from all."""
 LONG_PX = 100.0
 """Length of an arrow of a usual error (at 95 %), after lengthening, in pixels of a 1920 x 1080 picture."""

@@ -12,9 +12,12 @@ from calibration.store import Calibration
 WIDTH = 12
 """Columns of the names."""
 
+FACTS = ("sensor", "measured", "residual", "shift", "floor")
+"""What may be known, in the order in which it is told."""
+
 
 def facts(calibration: Calibration) -> dict[str, str]:
-    """Returns what is known, by name: sensor, measured, floor, residual, shift; what is not known is left out."""
+    """Returns what is known, by the names of :data:`FACTS`; what is not known is left out."""
     found = {
         "sensor": calibration.sensor_id or "(not named)",
         "measured": f"{calibration.created or '(unknown)'} on {calibration.origin or '(unknown)'}",
