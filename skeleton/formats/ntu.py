@@ -12,13 +12,16 @@ A regular file's joint lines go to numpy in one call; only a file with anything 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import io
+import os
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 
 from skeleton.errors import RecordingError
-from skeleton.formats.base import MOST_BODIES, FramesOnDemand, read_lines
+from skeleton.formats.base import LARGEST_TEXT, MOST_BODIES, FramesOnDemand, opened, read_lines
 from skeleton.formats.ntu_lines import (
     BODY_VALUES,
     JOINT_VALUES,
@@ -35,6 +38,7 @@ from skeleton.recording import Recording, RecordingInfo
 RATE_HZ = 30.0
 BODY_COUNTS = {str(count): count for count in range(MOST_BODIES + 1)}
 JOINT_COUNT = str(JOINTS)
+EMPTY = np.empty((0, JOINT_VALUES), np.float32)
 FLAGS, LEAN = [1, 2, 3, 4, 5, 6, 9], [7, 8]
 """Where the small whole numbers and the lean stand in a body's line."""
 DETAIL_COLUMNS = (slice(3, 5), slice(5, 7), slice(7, 11))
@@ -55,8 +59,7 @@ def read(path: Path) -> Recording:
     Raises:
         RecordingError: The file ends early or holds something else; the sentence names the line.
     """
-    lines = read_lines(path)
-    bodies = _read_regular(lines) or read_lines_of(path, lines)
+    bodies = _read_regular(path) or read_lines_of(path, read_lines(path))
     with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite, which no joint counts as seen
         joints = bodies.joints.astype(np.float32, copy=False)
     # What was written as NaN throughout is unknown: depth pixels, color pixels, orientations of each body.
@@ -67,7 +70,7 @@ def read(path: Path) -> Recording:
 
     def build(index: int) -> BodyFrame:
         rows = range(bodies.first_body[index], bodies.first_body[index + 1])
-        people = tuple(_body(bodies.lines[row], bodies.leans[row], joints[row], is_known[row]) for row in rows)
+        people = tuple(_body(bodies, row, joints[row], is_known[row]) for row in rows)
         return BodyFrame(index=index, time_s=index / RATE_HZ, bodies=people)
 
     video = path.with_name(f"{path.stem}_rgb.avi")
@@ -77,68 +80,77 @@ def read(path: Path) -> Recording:
     return Recording(info, np.arange(count) / RATE_HZ, FramesOnDemand(count, build))
 
 
-def _read_regular(lines: list[str]) -> Bodies | None:
+def _read_regular(path: Path) -> Bodies | None:
     """What a regular file holds; None for a file that must be looked at line by line."""
-    bodies, headers, rows = Bodies(), [], []
+    bodies, headers = Bodies(), []
     try:
-        position = 1
-        for _ in range(min(int(lines[0]), len(lines))):
-            for _ in range(BODY_COUNTS[lines[position]]):
-                if lines[position + 2] != JOINT_COUNT:
-                    return None
-                headers.append(lines[position + 1])
-                rows += lines[position + 3 : position + 3 + JOINTS]
-                position += 2 + JOINTS
-            position += 1
-            bodies.first_body.append(len(headers))
-        if any(map(str.strip, lines[position:])) or len(rows) != len(headers) * JOINTS:
-            return None
-        return _filled(bodies, headers, rows)
-    except (ValueError, KeyError, IndexError):
+        with opened(path) as file:
+            if os.fstat(file.fileno()).st_size > LARGEST_TEXT:
+                return None
+            lines = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="\n")
+            blocks = _joint_lines(lines, bodies, headers)
+            first = list(next(blocks, ()))
+            joints = EMPTY
+            if any(map(str.strip, first)):  # numpy warns of a text without numbers
+                # The joint lines go to C as they are found: most of the time goes into turning texts into numbers.
+                joints = np.loadtxt(
+                    chain(first, chain.from_iterable(blocks)), comments=None, delimiter=" ", ndmin=2, dtype=np.float32
+                )
+            is_regular = not any(map(str.strip, lines)) and _fill(bodies, headers, joints)
+    except (ValueError, KeyError, RuntimeError):  # RuntimeError: the lines ended inside a body
         return None
+    return bodies if is_regular else None
 
 
-def _filled(bodies: Bodies, headers: list[str], rows: list[str]) -> Bodies | None:
-    """The bodies with the values of their lines; None or an error when one of them is not what it must be."""
+def _joint_lines(lines: Iterator[str], bodies: Bodies, headers: list[str]) -> Iterator[Iterable[str]]:
+    """Yields the joint lines of each body; collects the bodies' own lines, and where each frame's bodies begin."""
+    for _ in range(int(next(lines))):
+        for _ in range(BODY_COUNTS[next(lines).rstrip()]):
+            headers.append(next(lines))
+            if next(lines).rstrip() != JOINT_COUNT:
+                raise ValueError
+            yield islice(lines, JOINTS)
+        bodies.first_body.append(len(headers))
+
+
+def _fill(bodies: Bodies, headers: list[str], joints: np.ndarray) -> bool:
+    """Gives the bodies the values of their lines; False or an error when one of them is not what it must be."""
     if not headers:
-        return bodies
-    # All joint lines at once, in C: most of the time goes into turning 30,000 texts into numbers.
-    joints = np.loadtxt(rows, comments=None, delimiter=" ", ndmin=2, dtype=np.float32)
+        return True
     values = np.loadtxt(headers, comments=None, delimiter=" ", ndmin=2)
-    if joints.shape != (len(rows), JOINT_VALUES) or values.shape != (len(headers), BODY_VALUES):
-        return None
+    if joints.shape != (len(headers) * JOINTS, JOINT_VALUES) or values.shape != (len(headers), BODY_VALUES):
+        return False
     bodies.joints = joints.reshape(len(headers), JOINTS, JOINT_VALUES)
     state = bodies.joints[:, :, -1]
     if not ((state == 0) | (state == 1) | (state == 2)).all():
-        return None
-    flags = values[:, FLAGS]
+        return False
+    bodies.flags, bodies.leans = values[:, FLAGS], values[:, LEAN]
     # The id is read as text -> int: it exceeds 2**53, and a float would merge neighboring ids.
-    identities = [int(header.split(" ", 1)[0]) for header in headers]
-    if not ((np.abs(flags) <= LARGEST_FLAG) & (flags == np.floor(flags))).all() or not all(map(is_id, identities)):
-        return None
-    bodies.lines = [[identity, *small] for identity, small in zip(identities, flags.astype(int).tolist())]
-    bodies.leans = list(map(tuple, values[:, LEAN].tolist()))
-    return bodies
+    bodies.ids = [int(header.split(" ", 1)[0]) for header in headers]
+    is_small = (np.abs(bodies.flags) <= LARGEST_FLAG) & (bodies.flags == np.floor(bodies.flags))
+    return bool(is_small.all()) and all(map(is_id, bodies.ids))
 
 
-def _body(numbers: list[int], lean: tuple[float, float], joints: np.ndarray, is_known: np.ndarray) -> Body:
-    """A body from the values of its line, its (25, 12) joint values, and which of the three details are known."""
+def _body(bodies: Bodies, row: int, joints: np.ndarray, is_known: np.ndarray) -> Body:
+    """The body of a row from its (25, 12) joint values, and which of the three details are known."""
     has_depth, has_color, has_orientation = is_known.tolist()
+    clipped_edges, *hands, is_restricted, tracking_state = map(int, bodies.flags[row].tolist())
+    left_lean, forward_lean = bodies.leans[row].tolist()
     details = BodyDetails(
         depth_px=joints[:, 3:5] if has_depth else None,
         color_px=joints[:, 5:7] if has_color else None,
         orientation=joints[:, 7:11] if has_orientation else None,
-        lean=lean,
-        hand_confidence=(numbers[2], numbers[4]),
-        is_restricted=bool(numbers[6]),
-        tracking_state=numbers[7],
+        lean=(left_lean, forward_lean),
+        hand_confidence=(hands[0], hands[2]),
+        is_restricted=bool(is_restricted),
+        tracking_state=tracking_state,
     )
     return Body(
-        tracking_id=numbers[0],
+        tracking_id=bodies.ids[row],
         joints=joints[:, :3],
         state=joints[:, 11],
-        hands=(numbers[3], numbers[5]),
-        clipped_edges=numbers[1],
+        hands=(hands[1], hands[3]),
+        clipped_edges=clipped_edges,
         details=None if _is_empty(details) else details,
     )
 

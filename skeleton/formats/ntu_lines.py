@@ -24,14 +24,16 @@ class Bodies:
 
     Attributes:
         first_body: F + 1 rows: frame f has the bodies first_body[f] .. first_body[f + 1].
-        lines: Eight whole numbers of each body's own line (all but the lean).
-        leans: Lean left-right and forward-back of each body.
-        joints: (N, 25, 12) float64 values of the joint lines.
+        ids: N tracking ids.
+        flags: (N, 7) the other whole numbers of each body's own line, in their order.
+        leans: (N, 2) lean left-right and forward-back of each body.
+        joints: (N, 25, 12) values of the joint lines.
     """
 
     first_body: list[int] = field(default_factory=lambda: [0])
-    lines: list[list[int]] = field(default_factory=list)
-    leans: list[tuple[float, float]] = field(default_factory=list)
+    ids: list[int] = field(default_factory=list)
+    flags: np.ndarray = field(default_factory=lambda: np.empty((0, 7)))
+    leans: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))
     joints: np.ndarray = field(default_factory=lambda: np.empty((0, JOINTS, JOINT_VALUES)))
 
 
@@ -42,6 +44,8 @@ def read_lines_of(path: Path, lines: list[str]) -> Bodies:
         RecordingError: The file ends early or holds something else; the sentence names the line.
     """
     bodies = Bodies()
+    flags: list[list[int]] = []
+    leans: list[tuple[float, float]] = []
     joints: list[list[list[float]]] = []
     frame_count = _count(path, lines, 0, "the number of frames")
     if frame_count >= len(lines) + (frame_count == 0):
@@ -53,21 +57,22 @@ def read_lines_of(path: Path, lines: list[str]) -> Bodies:
             raise _wrong(path, position, f"a frame has at most {MOST_BODIES} bodies, found {body_count}")
         position += 1
         for _ in range(body_count):
-            numbers, lean = _body_line(path, lines, position)
+            identity, body_flags, lean = _body_line(path, lines, position)
             joint_count = _count(path, lines, position + 1, "the number of joints")
             if joint_count != JOINTS:
                 raise _wrong(path, position + 1, f"a body must have {JOINTS} joints, found {joint_count}")
             position += 2
             joints.append([_joint_line(path, lines, at) for at in range(position, position + JOINTS)])
-            bodies.lines.append(numbers)
-            bodies.leans.append(lean)
+            bodies.ids.append(identity)
+            flags.append(body_flags)
+            leans.append(lean)
             position += JOINTS
         bodies.first_body.append(len(joints))
     for rest in range(position, len(lines)):
         if lines[rest].strip():
             raise _wrong(path, rest, f"the file must end after {frame_count} frames, found more")
     if joints:
-        bodies.joints = np.array(joints)
+        bodies.flags, bodies.leans, bodies.joints = np.array(flags), np.array(leans), np.array(joints)
     return bodies
 
 
@@ -80,17 +85,18 @@ def _count(path: Path, lines: list[str], position: int, what: str) -> int:
     raise _wrong(path, position, f"{what} must stand here, found '{text[:30]}'")
 
 
-def _body_line(path: Path, lines: list[str], position: int) -> tuple[list[int], tuple[float, float]]:
+def _body_line(path: Path, lines: list[str], position: int) -> tuple[int, list[int], tuple[float, float]]:
+    """The id, the seven other whole numbers and the lean of a body."""
     cells = lines[position].split() if position < len(lines) else []
     if len(cells) != BODY_VALUES:
         where = min(position, len(lines) - 1)
         raise _wrong(path, where, f"a body must have {BODY_VALUES} values, found {len(cells)}")
     try:
-        identity, *flags, left, forward, state = cells
-        numbers = [int(identity), *map(int, flags), int(state)]
-        if not is_id(numbers[0]) or any(abs(number) > LARGEST_FLAG for number in numbers[1:]):
+        identity, *others, left, forward, state = cells
+        flags = [*map(int, others), int(state)]
+        if not is_id(int(identity)) or any(abs(flag) > LARGEST_FLAG for flag in flags):
             raise ValueError
-        return numbers, (_number(left), _number(forward))
+        return int(identity), flags, (_number(left), _number(forward))
     except ValueError:
         raise _wrong(path, position, "a body line must hold whole numbers and the lean") from None
 
