@@ -1,0 +1,304 @@
+"""Recordings of one's own: folders by label or a table, every format, and one sentence for whatever is amiss."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skeleton.errors import AppError, TrainingDataError
+from skeleton.formats.table import write_recording
+from skeleton.frames import Body, BodyFrame
+from skeleton.layout import KINECT_V1, KINECT_V2, KINECT_V2_21
+from skeleton.recording import Recording, RecordingInfo
+from tests.recordings import walking_body, walking_recording
+from training import protocols
+from training.cache import Cache, open_cache
+from training.datasets.base import Listing
+from training.datasets.folder import FOLDER, FolderOptions, look
+from training.prepare import prepare
+
+TILTED = (0.0, math.cos(0.2), math.sin(0.2), 1.1)
+
+
+def record(path: Path, recording: Recording | None = None) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_recording(recording or walking_recording(frames=20), path)
+
+
+def made(frames: list[BodyFrame], **facts: object) -> Recording:
+    info = RecordingInfo(format="synthetic", path=None, layout=KINECT_V2, **facts)  # type: ignore[arg-type]
+    return Recording(info, np.array([frame.time_s for frame in frames]), frames)
+
+
+def frame(index: int, time_s: float, *bodies: Body, floor: tuple | None = None) -> BodyFrame:
+    return BodyFrame(index=index, time_s=time_s, bodies=bodies, floor=floor)
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """Two labels by two people, in four formats."""
+    root = tmp_path / "own"
+    for number, name in enumerate(
+        ("bow/anna_1.mcap", "bow/ben b_1.npz", "wave/anna_1.csv", "wave/ben b_x2.skeleton")
+    ):
+        record(root / name, walking_recording(frames=20 + number))
+    (root / "bow" / "anna_1.mp4").write_bytes(b"a video beside a recording")
+    (root / ".git").mkdir()
+    return root
+
+
+def cached(root: Path, **options: int) -> Cache:
+    prepare(FOLDER, root, root.parent / "cache", options=FolderOptions(**options), workers=1)
+    return open_cache(root.parent / "cache")
+
+
+def reasons(cache: Cache) -> list[list[str]]:
+    with (cache.path / "refused.csv").open(newline="") as table:
+        return list(csv.reader(table))[1:]
+
+
+def listed(root: Path) -> Listing:
+    return look(root, FolderOptions())
+
+
+def table(root: Path, *lines: str, header: str = "file,label,subject,start,end") -> None:
+    root.mkdir(exist_ok=True)
+    (root / "labels.csv").write_text("\n".join([header, *lines, ""]), encoding="utf-8")
+
+
+def test_folders_are_labels_and_names_say_who(own: Path) -> None:
+    cache = cached(own)
+    assert (cache.labels, cache.layout, cache.persons, cache.dataset) == (("bow", "wave"), KINECT_V2, 1, "folder")
+    assert cache.clips["label"].tolist() == [0, 0, 1, 1] and cache.clips["subject"].tolist() == [1, 2, 1, 2]
+    assert cache.clips["frames"].tolist() == [20, 21, 22, 23]
+    assert cache.name(3) == "wave/ben b_x2.skeleton"
+    split = protocols.split(cache, "odd-even")
+    assert (split.train.tolist(), split.test.tolist()) == ([0, 2], [1, 3])
+
+
+def test_joints_and_states_come_through_every_format(own: Path) -> None:
+    cache = cached(own)
+    for clip in range(4):
+        times_s, joints, seen = cache.track(clip)
+        for number, time_s in enumerate(times_s):
+            body = walking_body(float(number / 30))
+            assert (seen[number] == (body.state > 0)).all()
+            assert joints[number][seen[number]] == pytest.approx(body.joints[seen[number]], abs=1e-4)
+            assert time_s == pytest.approx(number / 30, abs=1e-3)
+
+
+def test_people_with_numbers_keep_them(tmp_path: Path) -> None:
+    for name in ("bow/7_1.csv", "bow/12_1.csv", "wave/7_1.csv", "wave/12_1.csv"):
+        record(tmp_path / "own" / name)
+    assert [item.subject for item in listed(tmp_path / "own").items] == [12, 7, 12, 7]
+
+
+def test_a_table_names_parts_of_recordings(tmp_path: Path) -> None:
+    root = tmp_path / "own"
+    record(root / "monday" / "long.mcap", walking_recording(frames=91, start_s=50.0))
+    record(root / "short.csv", walking_recording(frames=30))
+    table(
+        root,
+        r"monday\long.mcap,wave left,anna,1,2",
+        "monday/long.mcap, wave  right,ben,2.5,",
+        "",
+        "short.csv,bow,7,,",
+    )
+    cache = cached(root)
+    assert cache.labels == ("bow", "wave left", "wave right") and cache.mirror_labels.tolist() == [0, 2, 1]
+    assert cache.clips["label"].tolist() == [1, 2, 0] and cache.clips["frames"].tolist() == [31, 16, 30]
+    assert [cache.name(i) for i in range(3)] == ["monday/long.mcap[1..2]", "monday/long.mcap[2.5..inf]", "short.csv"]
+    first = walking_body(1.0)
+    assert cache.track(0)[1][0][first.state > 0] == pytest.approx(first.joints[first.state > 0], abs=1e-5)
+    assert cache.track(0)[0][[0, -1]] == pytest.approx([0.0, 1.0], abs=1e-6)
+
+
+def test_a_table_from_a_german_excel_is_read(tmp_path: Path) -> None:
+    record(tmp_path / "own" / "a.csv", walking_recording(frames=61))
+    content = "file;label;subject;start;end\r\na.csv;Kniebeuge;Jürgen;0,5;1\r\na.csv;Gruß;Jürgen;1;1,5\r\n"
+    for encoding in ("utf-8-sig", "cp1252"):
+        (tmp_path / "own" / "labels.csv").write_bytes(content.encode(encoding))
+        listing = listed(tmp_path / "own")
+        assert listing.description.labels == ("Gruß", "Kniebeuge")
+        assert [item.place[1:] for item in listing.items] == [(0.5, 1.0), (1.0, 1.5)]
+
+
+def test_parts_of_one_recording_stay_on_one_side(tmp_path: Path) -> None:
+    record(tmp_path / "own" / "a.csv", walking_recording(frames=61))
+    table(tmp_path / "own", "a.csv,x,anna,0,1.2", "a.csv,y,anna,1,2", "a.csv,y,ben,1,2")
+    groups = [item.group for item in listed(tmp_path / "own").items]
+    assert groups[0] == groups[1] != groups[2]
+
+
+def test_times_with_gaps_and_the_floor_come_through(tmp_path: Path) -> None:
+    times = [*np.arange(10) / 30, *(4.0 + np.arange(12) / 15)]
+    frames = [frame(n, 1000.0 + t, walking_body(t), floor=TILTED) for n, t in enumerate(times)]
+    frames.insert(0, frame(-1, 999.0))  # nobody in view yet
+    record(tmp_path / "own" / "x" / "1_1.mcap", made(frames))
+    record(tmp_path / "own" / "y" / "1_1.npz", made(frames[1:], floor=(0.0, 1.0, 0.0, 0.7)))
+    record(tmp_path / "own" / "z" / "1_1.csv", walking_recording(frames=9))
+    cache = cached(tmp_path / "own")
+    for clip in (0, 1):
+        assert cache.track(clip)[0] == pytest.approx(times, abs=1e-6)
+    assert cache.floor(0) == pytest.approx(TILTED, abs=1e-5)
+    assert cache.floor(1) == pytest.approx((0.0, 1.0, 0.0, 0.7)) and cache.floor(2) is None
+
+
+def crowd() -> Recording:
+    """A bystander, first in every frame; an actor who is lost and found under a new id; somebody who walks past."""
+    frames = []
+    for n in range(60):
+        still = dataclasses.replace(walking_body(0.0, 2), tracking_id=5)
+        actor = [dataclasses.replace(walking_body(n / 10), tracking_id=90 if n < 30 else 91)] if n != 30 else []
+        walker = walking_body(n / 10, 1)
+        passing = [dataclasses.replace(walker, joints=walker.joints + (n / 4, 0, 0), tracking_id=7)]
+        frames.append(frame(n, n / 30, still, *actor, *(passing if 20 <= n < 40 else [])))
+    return made(frames)
+
+
+def test_of_several_bodies_those_who_move_most_are_taken(tmp_path: Path) -> None:
+    record(tmp_path / "own" / "x" / "1_1.mcap", crowd())
+    cache = cached(tmp_path / "own", persons=1)
+    times_s, joints, seen = cache.track(0)
+    assert len(times_s) == 59 and times_s[30] == pytest.approx(31 / 30, abs=1e-6)  # one frame without the actor
+    for row, n in enumerate([*range(30), *range(31, 60)]):
+        body = walking_body(n / 10)
+        assert joints[row][seen[row]] == pytest.approx(body.joints[seen[row]], abs=1e-5)
+
+
+def test_two_people_have_two_places(tmp_path: Path) -> None:
+    record(tmp_path / "own" / "x" / "1_1.mcap", walking_recording(frames=20, bodies=2))
+    record(tmp_path / "own" / "y" / "1_1.mcap")
+    cache = cached(tmp_path / "own", persons=2)
+    assert cache.clips["persons"].tolist() == [2, 1]
+    assert cache.track(0, 0)[2].any(axis=1).all() and cache.track(0, 1)[2].any(axis=1).all()
+    assert cache.track(1, 0)[2].any(axis=1).all() and not cache.track(1, 1)[2].any()
+
+
+def nan_joints(state: int) -> Recording:
+    lost = Body(tracking_id=1, joints=np.full((25, 3), np.nan), state=np.full(25, state))
+    return made([frame(n, n / 30, lost) for n in range(5)])
+
+
+@pytest.mark.parametrize(
+    ("recording", "reason"),
+    [
+        pytest.param(nan_joints(2), "not a single joint is seen", id="NaN"),
+        pytest.param(nan_joints(0), "not a single joint is seen", id="never tracked"),
+        pytest.param(made([]), "must hold frames, but is empty", id="no frames"),
+        pytest.param(made([frame(n, n / 30) for n in range(9)]), "at least two frames, found 0", id="nobody"),
+        pytest.param(walking_recording(frames=1), "at least two frames, found 1", id="one frame"),
+    ],
+)
+def test_a_recording_that_shows_nothing_is_left_out(own: Path, recording: Recording, reason: str) -> None:
+    record(own / "bow" / "carl_1.npz", recording)
+    cache = cached(own)
+    assert len(cache) == 4
+    assert [(name, reason in why) for name, why in reasons(cache)] == [("bow/carl_1.npz", True)]
+
+
+def test_a_damaged_recording_is_left_out_with_a_reason(own: Path) -> None:
+    (own / "bow" / "carl_1.mcap").write_bytes(b"rubbish")
+    assert "in no format that is known" in reasons(cached(own))[0][1]
+
+
+def test_where_nothing_is_left_nothing_is_made(tmp_path: Path) -> None:
+    record(tmp_path / "own" / "x" / "1_1.npz", made([frame(0, 0.0)]))
+    with pytest.raises(TrainingDataError, match="at least one clip that can be used, found none"):
+        cached(tmp_path / "own")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["own"]
+
+
+def test_a_part_beyond_its_file_is_left_out(tmp_path: Path) -> None:
+    record(tmp_path / "own" / "a.csv", walking_recording(frames=31))
+    table(tmp_path / "own", "a.csv,x,1,0,1.04", "a.csv,y,1,0.5,30", "a.csv,y,1,0,0.02")
+    cache = cached(tmp_path / "own")
+    assert len(cache) == 1
+    assert "which has 1.00 s, found 30 s" in reasons(cache)[0][1] and "two frames" in reasons(cache)[1][1]
+
+
+def add(name: str, layout: object = KINECT_V2) -> Callable[[Path], None]:
+    return lambda root: record(root / name, walking_recording(frames=5, layout=layout))  # type: ignore[arg-type]
+
+
+def foreign_layout(root: Path) -> None:
+    layout = KINECT_V2.subset("three", ["Head", "Neck", "SpineBase"])
+    for entry in list(root.rglob("*_*.*")):
+        entry.unlink()
+    for name in ("bow/1_1.npz", "wave/1_1.npz"):
+        record(root / name, walking_recording(frames=5, layout=layout))
+
+
+def link_out(root: Path) -> None:
+    os.symlink(root.parent / "secret.csv", root / "in.csv")
+    record(root.parent / "secret.csv")
+    table(root, "in.csv,x,1,,")
+
+
+def rows(*lines: str, header: str = "file,label,subject,start,end") -> Callable[[Path], None]:
+    return lambda root: table(root, *lines, header=header)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        pytest.param(
+            lambda root: (root / "squat").mkdir(), "must hold recordings.*squat holds none", id="empty label"
+        ),
+        pytest.param(
+            add("anna_1.csv"), "folder named like its label, but .*anna_1.csv does not", id="loose recording"
+        ),
+        pytest.param(add("bow/anna.csv"), "must say who is in it, as in 'anna_1.csv'", id="nobody named"),
+        pytest.param(
+            add("Wave/anna_1.csv"),
+            "Every label must be spelled in one way.*'Wave' and 'wave'",
+            id="two spellings of a label",
+        ),
+        pytest.param(add("wave/Anna_1.csv"), "Every person must be spelled in one way.*'Anna'", id="two of a person"),
+        pytest.param(add("bow/carl_1.npz", KINECT_V2_21), r"same joints.*25 \(kinect-v2\).*21", id="mixed layouts"),
+        pytest.param(foreign_layout, "joints of a known layout.*has others", id="unknown joints"),
+        pytest.param(rows(), "has only its first line", id="table without lines"),
+        pytest.param(rows(header="name,label,subject"), "but file is missing", id="table without a column"),
+        pytest.param(rows("x.csv,a,1,,"), "labels.csv, line 2: there is no file 'x.csv'", id="no such file"),
+        pytest.param(rows("../own/bow/anna_1.mcap,a,1,,"), "must lie within the folder", id="path upward"),
+        pytest.param(rows("/etc/passwd,a,1,,"), "must lie within the folder", id="absolute path"),
+        pytest.param(rows(r"C:\x.csv,a,1,,"), "must lie within the folder", id="path of another drive"),
+        pytest.param(rows(",a,1,,"), "must lie within the folder", id="no path"),
+        pytest.param(link_out, "must lie within the folder", id="link that leads out"),
+        pytest.param(rows("bow/anna_1.mcap,,1,,"), "line 2: the column label must say", id="no label"),
+        pytest.param(rows("bow/anna_1.mcap,a,,,"), "line 2: the column subject must say", id="no person"),
+        pytest.param(rows("bow/anna_1.mcap,a"), "line 2: the column subject must say", id="a short line"),
+        pytest.param(rows("bow/anna_1.mcap,a,1,one,"), "the start must be seconds.*found 'one'", id="start in words"),
+        pytest.param(rows("bow/anna_1.mcap,a,1,-1,"), "the start must be seconds", id="start before all"),
+        pytest.param(rows("bow/anna_1.mcap,a,1,,nan"), "the end must be seconds", id="end that is no number"),
+        pytest.param(rows("bow/anna_1.mcap,a,1,2,2"), "must end after it starts, found 2 s to 2 s", id="no length"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_sentence(own: Path, change: Callable[[Path], None], sentence: str) -> None:
+    change(own)
+    with pytest.raises(AppError, match=sentence) as caught:
+        cached(own)
+    assert str(caught.value).count("\n") == 0 and not list(own.parent.glob("*cache*"))
+
+
+def test_no_folder_and_an_empty_folder_are_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(TrainingDataError, match=r"must lie in a folder, but .*own is none"):
+        listed(tmp_path / "own")
+    (tmp_path / "own").mkdir()
+    with pytest.raises(TrainingDataError, match=r"a folder for each label, or a labels\.csv"):
+        listed(tmp_path / "own")
+
+
+def test_recordings_of_the_first_kinect_are_read(tmp_path: Path) -> None:
+    body = Body(tracking_id=1, joints=np.random.default_rng(0).normal(size=(20, 3)), state=np.full(20, 2))
+    info = RecordingInfo(format="synthetic", path=None, layout=KINECT_V1)
+    frames = [frame(n, n / 30, body) for n in range(4)]
+    record(tmp_path / "own" / "x" / "1_1.mcap", Recording(info, np.arange(4) / 30, frames))
+    assert cached(tmp_path / "own").layout == KINECT_V1

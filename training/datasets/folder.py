@@ -1,0 +1,186 @@
+"""Recordings of one's own: a folder with a folder for each label, or with a table (see ``folder_listing.py``).
+
+Any recording format of ``skeleton.formats`` is read. Sensor times stay as they are, gaps included; the floor is what
+the recording says, or what its frames show.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from calibration.floor import Floor, measure
+from skeleton.config import setting
+from skeleton.errors import CalibrationError, RecordingError, TrainingDataError
+from skeleton.formats.table import FORMATS, open_recording
+from skeleton.layout import KINECT_V2, LAYOUTS, Layout
+from skeleton.recording import Recording
+from training.datasets.base import UNKNOWN_FLOOR, Clip, DataSet, Description, Item, Listing, Load
+from training.datasets.folder_listing import Part, numbered, parts_of
+from training.datasets.folder_people import people
+
+ALWAYS_KINECT_V2 = tuple(suffix for name in ("ntu", "irds") for suffix in FORMATS[name].suffixes)
+"""Formats whose files need not be opened to know their joints."""
+_OTHER_SIDE = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
+_SIDE = re.compile(rf"(?<![A-Za-z])({'|'.join(_OTHER_SIDE)})(?![a-z])")
+SLACK_S = 0.05
+"""A part may end so much after its file: a frame, and the rounding of what was typed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderOptions:
+    """What can be chosen about one's own recordings."""
+
+    persons: int = setting(1, "people who act together, 1 or 2; of more bodies those who move most are taken")
+
+    def __post_init__(self) -> None:
+        if self.persons not in (1, 2):
+            raise ValueError(f"persons must be 1 or 2, found {self.persons}")
+
+
+def look(path: Path, options: FolderOptions) -> Listing:
+    """Lists the recordings of a folder.
+
+    Raises:
+        TrainingDataError: See :func:`training.datasets.folder_listing.parts_of`; or recordings with other joints.
+    """
+    parts = parts_of(path)
+    labels = tuple(sorted({part.label for part in parts}))
+    description = Description(
+        name="folder",
+        layout=_layout(path, list(dict.fromkeys(part.file for part in parts))),
+        labels=labels,
+        mirrored_labels=tuple(_mirrored(labels)),
+        persons=options.persons,
+        license="your own",
+    )
+    return Listing(description, tuple(_items(path, parts, labels)))
+
+
+@contextmanager
+def reader(path: Path, options: FolderOptions, description: Description) -> Iterator[Load]:
+    """Gives the function that reads one part."""
+    last: dict[str, Recording] = {}  # the parts of a long recording follow each other
+
+    def load(item: Item) -> Clip:
+        file, start_s, end_s = str(item.place[0]), float(item.place[1]), float(item.place[2])
+        if file not in last:
+            last.clear()
+            last[file] = open_recording(path / file)
+        return _clip(item, last[file], start_s, end_s, options.persons, description.layout)
+
+    yield load
+
+
+def _items(root: Path, parts: list[Part], labels: tuple[str, ...]) -> Iterator[Item]:
+    numbers = numbered(part.subject for part in parts)
+    names = Counter(part.file for part in parts)
+    takes: Counter[tuple[str, str]] = Counter()
+    performances: dict[tuple[str, str], int] = {}
+    for part in parts:
+        takes[part.label, part.subject] += 1
+        span = f"[{part.start_s:g}..{part.end_s:g}]" if names[part.file] > 1 else ""
+        yield Item(
+            name=f"{part.file}{span}",
+            label=labels.index(part.label),
+            subject=numbers[part.subject],
+            repetition=takes[part.label, part.subject],
+            # Parts of a file may overlap: all of a person's in it stay together.
+            group=performances.setdefault((part.file, part.subject), len(performances)),
+            size=(root / part.file).stat().st_size,
+            place=(part.file, part.start_s, part.end_s),
+        )
+
+
+def _layout(root: Path, files: list[str]) -> Layout:
+    """The joints that all recordings have. A file that cannot be read is left for the reader to refuse."""
+    first: tuple[str, Layout] | None = None
+    problem: RecordingError | None = None
+    for file in files:
+        try:
+            is_known = file.lower().endswith(ALWAYS_KINECT_V2)
+            layout = KINECT_V2 if is_known else open_recording(root / file).info.layout
+        except RecordingError as error:
+            problem = problem or error
+            continue
+        if first is None:
+            first = file, layout
+        elif layout.joints != first[1].joints:
+            raise TrainingDataError(
+                f"All recordings must have the same joints, but in {root} '{first[0]}' has {len(first[1])} "
+                f"({first[1].name}) and '{file}' {len(layout)} ({layout.name}).",
+                remedy="Keep the recordings of different sensors in folders of their own.",
+            )
+    if first is None:
+        raise problem or TrainingDataError(f"{root} must hold a recording that can be read.")
+    known = next((layout for layout in LAYOUTS.values() if layout.joints == first[1].joints), None)
+    if known is None:
+        raise TrainingDataError(
+            f"Recordings must have the joints of a known layout ({', '.join(LAYOUTS)}), but '{first[0]}' in {root} "
+            f"has others ({', '.join(first[1].joints[:3])} ...)."
+        )
+    return known
+
+
+def _mirrored(labels: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Pairs of labels that differ in their sides only, such as "kick left" and "kick right"."""
+    for label in labels:
+        other = _SIDE.sub(lambda found: _OTHER_SIDE[found[0]], label)
+        if label < other and other in labels:
+            yield label, other
+
+
+def _clip(item: Item, recording: Recording, start_s: float, end_s: float, persons: int, layout: Layout) -> Clip:
+    """The frames of a part in which somebody acts."""
+    if recording.info.layout.joints != layout.joints:
+        raise TrainingDataError(f"'{item.name}' must have the joints of the others, {layout.name}.")
+    if not len(recording.frames):
+        raise TrainingDataError(f"'{item.name}' must hold frames, but is empty.")
+    if math.isfinite(end_s) and end_s > recording.duration_s + SLACK_S:
+        raise TrainingDataError(
+            f"'{item.name}' must end within its file, which has {recording.duration_s:.2f} s, found {end_s:g} s."
+        )
+    since_s = recording.times_s - recording.times_s[0]
+    inside = np.flatnonzero((since_s >= start_s) & (since_s <= end_s))
+    frames = [recording.frames[index] for index in inside]
+    seen, joints, state = people(frames, persons=persons, layout=layout)
+    if len(seen) < 2:
+        raise TrainingDataError(f"'{item.name}' must show somebody in at least two frames, found {len(seen)}.")
+    times_s = recording.times_s[inside][seen]
+    return Clip(
+        item=item,
+        times_s=times_s - times_s[0],
+        joints=joints,
+        state=state,
+        floor=_floor(recording),
+    )
+
+
+def _floor(recording: Recording) -> tuple[float, ...]:
+    """The plane that holds for a recording: as it says, else as its frames show, else unknown."""
+    floor = _stated_floor(recording) or measure(recording.frames, layout=recording.info.layout)
+    return UNKNOWN_FLOOR if floor is None else floor.plane
+
+
+def _stated_floor(recording: Recording) -> Floor | None:
+    try:
+        return None if recording.info.floor is None else Floor.from_plane(recording.info.floor)
+    except CalibrationError:  # its frames may know better
+        return None
+
+
+FOLDER = DataSet(
+    name="folder",
+    title="recordings of your own: a folder for each label with files like anna_1.mcap, or a labels.csv",
+    source="the folder",
+    look=look,
+    reader=reader,
+    options=FolderOptions,
+)

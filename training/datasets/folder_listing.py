@@ -1,0 +1,193 @@
+"""Which recordings lie in a folder of one's own, what they show and whom: by folders and names, or by a table.
+
+Without a table the recording ``wave/anna_3.mcap`` shows anna waving, her take 3. With ``labels.csv`` in the folder,
+each of its lines is a part of a recording::
+
+    file,label,subject,start,end
+    monday/long.mcap,wave,anna,2.5,6
+    monday/long.mcap,bow,anna,7,9.25
+    ben.csv,wave,ben,,
+
+``start`` and ``end`` are seconds from the first frame of the file; empty is its beginning, and its end.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from skeleton.errors import TrainingDataError
+from skeleton.formats.table import FORMATS
+from training.datasets.archive import MOST_MEMBERS
+
+TABLE = "labels.csv"
+COLUMNS = ("file", "label", "subject", "start", "end")
+LARGEST_TABLE = 16 << 20
+LONGEST_TEXT = 200
+"""Characters of a label or a person's name."""
+SUFFIXES = tuple(suffix for row in FORMATS.values() for suffix in row.suffixes)
+_NAME = re.compile(r"(?P<subject>.+)_(?P<take>[^_]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A recording, or a part of one.
+
+    Attributes:
+        file: Path within the folder, "/" between folders.
+        label: What it shows.
+        subject: Who shows it: a name or a number.
+        start_s: Where it begins, seconds from the first frame of the file.
+        end_s: Where it ends; infinite for the end of the file.
+    """
+
+    file: str
+    label: str
+    subject: str
+    start_s: float = 0.0
+    end_s: float = math.inf
+
+
+def parts_of(root: Path) -> list[Part]:
+    """Returns the parts that a folder holds, in the order of its table or of the names.
+
+    Raises:
+        TrainingDataError: No folder, an empty one, a name or a line that does not say what must be known, a path that
+            leads out of the folder, or two spellings of one label or person.
+    """
+    if not root.is_dir():
+        raise TrainingDataError(f"One's own recordings must lie in a folder, but {root} is none.")
+    table = root / TABLE
+    parts = list(_from_table(root, table) if table.is_file() else _from_names(root))
+    _check_spelling(root, "label", (part.label for part in parts))
+    _check_spelling(root, "person", (part.subject for part in parts))
+    return parts
+
+
+def numbered(subjects: Iterable[str]) -> dict[str, int]:
+    """Returns a number for each person: their own where all are numbers, else from 1 in the order of the alphabet."""
+    names = sorted(set(subjects))
+    if all(name.isdecimal() and len(name) < 10 for name in names):
+        return {name: int(name) for name in names}
+    return {name: number for number, name in enumerate(names, start=1)}
+
+
+def _from_names(root: Path) -> Iterator[Part]:
+    folders = sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    loose = next((entry for entry in sorted(root.iterdir()) if _is_recording(entry)), None)
+    if loose is not None:
+        raise TrainingDataError(
+            f"A recording must lie in a folder named like its label, but {loose} does not.",
+            remedy=f"Move it into one, or write a {TABLE}.",
+        )
+    if not folders:
+        raise TrainingDataError(f"{root} must hold a folder for each label, or a {TABLE}, but holds neither.")
+    for folder in folders:
+        files = sorted(entry for entry in folder.iterdir() if _is_recording(entry))
+        if not files:
+            raise TrainingDataError(
+                f"The folder of a label must hold recordings ({', '.join(SUFFIXES)}), but {folder} holds none.",
+                remedy="Record something into it, or delete it.",
+            )
+        for file in files:
+            match = _NAME.fullmatch(file.stem)
+            if match is None:
+                raise TrainingDataError(
+                    f"A recording's name must say who is in it, as in 'anna_1{file.suffix}', but {file} does not.",
+                    remedy=f"Rename it, or write a {TABLE}.",
+                )
+            yield Part(f"{folder.name}/{file.name}", _text(folder.name), _text(match["subject"]))
+
+
+def _is_recording(entry: Path) -> bool:
+    return entry.suffix.lower() in SUFFIXES and not entry.name.startswith(".") and entry.is_file()
+
+
+def _from_table(root: Path, table: Path) -> Iterator[Part]:
+    if table.stat().st_size > LARGEST_TABLE:
+        raise TrainingDataError(f"The table {table} must have at most {LARGEST_TABLE >> 20} MiB, but is larger.")
+    lines = io.StringIO(_decoded(table.read_bytes()), newline="")
+    header = lines.readline()
+    delimiter = max(",;\t", key=header.count)  # Excel writes what the country's settings say
+    names = [name.strip().lower() for name in next(csv.reader([header], delimiter=delimiter), [])]
+    missing = [column for column in COLUMNS[:3] if column not in names]
+    if missing:
+        raise TrainingDataError(
+            f"The first line of {table} must name the columns {', '.join(COLUMNS)}, but {missing[0]} is missing."
+        )
+    count = 0
+    try:
+        for number, cells in enumerate(csv.reader(lines, delimiter=delimiter), start=2):
+            if any(cell.strip() for cell in cells):
+                count += 1
+                yield _row(root, f"{table}, line {number}", dict(zip(names, cells)))
+            if count > MOST_MEMBERS:
+                raise TrainingDataError(f"The table {table} must have at most {MOST_MEMBERS} lines, but has more.")
+    except csv.Error as error:
+        raise TrainingDataError(f"The table {table} must be a CSV file, but is not: {error}.") from None
+    if not count:
+        raise TrainingDataError(f"The table {table} must name recordings, but has only its first line.")
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", errors="replace")  # Excel on Windows
+
+
+def _row(root: Path, where: str, row: dict[str, str]) -> Part:
+    label, subject = _text(row.get("label", "")), _text(row.get("subject", ""))
+    for column, text in (("label", label), ("subject", subject)):
+        if not text or len(text) > LONGEST_TEXT:
+            found = "nothing" if not text else f"{len(text)} characters"
+            raise TrainingDataError(f"{where}: the column {column} must say who or what it shows, found {found}.")
+    start_s = _seconds(where, "start", row.get("start", ""), empty=0.0)
+    end_s = _seconds(where, "end", row.get("end", ""), empty=math.inf)
+    if end_s <= start_s:
+        raise TrainingDataError(f"{where}: a part must end after it starts, found {start_s:g} s to {end_s:g} s.")
+    return Part(_inside(root, where, row.get("file", "").strip()), label, subject, start_s, end_s)
+
+
+def _seconds(where: str, column: str, text: str, *, empty: float) -> float:
+    text = text.strip()
+    if not text:
+        return empty
+    try:
+        value = float(text.replace(",", "."))
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise TrainingDataError(f"{where}: the {column} must be seconds from the first frame, found '{text[:40]}'.")
+    return value
+
+
+def _inside(root: Path, where: str, name: str) -> str:
+    """The path within the folder of a file that is there."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    is_outside = path.is_absolute() or ".." in path.parts or ":" in name or "\0" in name
+    if not name or is_outside or not (root / path).resolve().is_relative_to(root.resolve()):
+        raise TrainingDataError(f"{where}: a file must lie within the folder of the table, found '{name[:200]}'.")
+    if not (root / path).is_file():
+        raise TrainingDataError(f"{where}: there is no file '{name[:200]}' in {root}.")
+    return str(path)
+
+
+def _text(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _check_spelling(root: Path, what: str, texts: Iterable[str]) -> None:
+    spelling: dict[str, str] = {}
+    for text in texts:
+        known = spelling.setdefault(re.sub(r"[\s_-]+", " ", text.casefold()), text)
+        if known != text:
+            raise TrainingDataError(
+                f"Every {what} must be spelled in one way, but {root} has '{known}' and '{text}'.",
+                remedy="Rename the one that is wrong.",
+            )
