@@ -38,7 +38,7 @@ from skeleton.recording import Recording, RecordingInfo
 RATE_HZ = 30.0
 BODY_COUNTS = {str(count): count for count in range(MOST_BODIES + 1)}
 JOINT_COUNT = str(JOINTS)
-EMPTY = np.empty((0, JOINT_VALUES), np.float32)
+EMPTY: np.ndarray = np.empty((0, JOINT_VALUES), np.float32)
 FLAGS, LEAN = [1, 2, 3, 4, 5, 6, 9], [7, 8]
 """Where the small whole numbers and the lean stand in a body's line."""
 DETAIL_COLUMNS = (slice(3, 5), slice(5, 7), slice(7, 11))
@@ -82,7 +82,7 @@ def read(path: Path) -> Recording:
 
 def _read_regular(path: Path) -> Bodies | None:
     """What a regular file holds; None for a file that must be looked at line by line."""
-    bodies, headers = Bodies(), []
+    bodies, headers, joints = Bodies(), list[str](), EMPTY
     try:
         with opened(path) as file:
             if os.fstat(file.fileno()).st_size > LARGEST_TEXT:
@@ -90,7 +90,6 @@ def _read_regular(path: Path) -> Bodies | None:
             lines = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="\n")
             blocks = _joint_lines(lines, bodies, headers)
             first = list(next(blocks, ()))
-            joints = EMPTY
             if any(map(str.strip, first)):  # numpy warns of a text without numbers
                 # The joint lines go to C as they are found: most of the time goes into turning texts into numbers.
                 joints = np.loadtxt(
