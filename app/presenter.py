@@ -255,7 +255,7 @@ def _score_note(view: PipelineView, one: PersonView | None) -> str:
     if view.model is None:
         return "No model loaded"
     if one is None:
-        return "Nobody in view"
+        return "Nobody is recognized" if view.frame.bodies else "Nobody in view"
     if one.state is PersonState.LOST:
         return "Out of view"
     if one.state is PersonState.NO_FLOOR:

@@ -149,7 +149,8 @@ def test_of_many_classes_the_likeliest_are_shown() -> None:
     ("shown", "note"),
     [
         (PipelineView(), "Waiting for the first frame"),
-        (dataclasses.replace(view(person(1)), people=()), "Nobody in view"),
+        (dataclasses.replace(view(person(1)), people=()), "Nobody is recognized"),
+        (view(), "Nobody in view"),
         (view(person(1), model=None), "No model loaded"),
         (view(person(1, state=PersonState.WARMING_UP)), "Warming up: 40% of the first window"),
     ],
