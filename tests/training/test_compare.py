@@ -1,0 +1,140 @@
+"""Published figures are those of the paper, ours stand beside them, and what was not run says so."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from skeleton.errors import TrainingDataError
+from training import published
+from training.__main__ import main
+from training.compare import compare
+from training.datasets.table import DATASETS
+from training.protocols import FOLDED, PROTOCOLS
+
+
+def written(folder: Path, **changes: object) -> Path:
+    values = {
+        "dataset": "ntu60",
+        "protocol": "xsub",
+        "network": "csta_cnn",
+        "attention": "st",
+        "seed": 0,
+        "top1": 0.84,
+    } | changes
+    file = folder / f"{len(list(folder.iterdir()))}.json"
+    file.write_text(json.dumps(values))
+    return file
+
+
+def row(text: str, *parts: str) -> str:
+    found = [line for line in text.splitlines() if all(part in line for part in parts)]
+    assert len(found) == 1, f"{parts}: {found}"
+    return found[0]
+
+
+def test_the_published_figures_are_those_printed_in_the_paper(real_data: Path) -> None:
+    paper = real_data.parent / "reference" / "csta-cnn-paper.txt"
+    if not paper.is_file():
+        pytest.skip("the paper's text is not here")
+    columns = {"1": ("cs", "cv2"), "2": ("xsub", "xview"), "3": ("cs", "cv2", "xsub", "xview")}
+    text = paper.read_text(encoding="utf-8")
+    for number, protocols in columns.items():
+        # A row is a name and as many percentages as the table has columns, between tabs.
+        section = text[text.index(f"Table {number}.") :]
+        printed = []
+        for line in section.splitlines()[2:20]:
+            shares = [float(share) for share in re.findall(r"(\d+\.\d)%", line)]
+            if len(shares) == len(protocols):
+                printed.append(shares)
+            elif printed:
+                break
+        methods = dict.fromkeys(item.method for item in published.rows(table=number))
+        ours = [[published_top1(number, protocol, method) for protocol in protocols] for method in methods]
+        assert ours == printed, f"table {number}"
+
+
+def published_top1(table: str, protocol: str, method: str) -> float:
+    (found,) = (item for item in published.rows(table=table, protocol=protocol) if item.method == method)
+    return found.top1
+
+
+def test_every_published_figure_names_a_set_and_a_protocol_of_ours_and_its_source() -> None:
+    for item in published.rows():
+        assert item.dataset in DATASETS and item.protocol in {*PROTOCOLS, *FOLDED}
+        assert item.source and 0 < item.top1 < 100
+
+
+def test_what_was_not_run_says_so_with_the_command_that_fills_it() -> None:
+    text = compare([])
+    assert text.count("not run: data under license") == 4  # two columns of two tables
+    for dataset, protocol in (("ntu60", "xsub"), ("ntu60", "xview"), ("uestc", "cs"), ("uestc", "cv2")):
+        assert f"training ablate --data caches/{dataset} --protocol {protocol}" in text
+    assert "| 84.9 | 89.9 |" in row(text, "CSTA-CNN (paper)", "table 2")
+    assert "| 87.5 |" in row(text, "SGN")
+
+
+def test_seeds_become_mean_and_deviation_beside_the_paper(tmp_path: Path) -> None:
+    files = [written(tmp_path, seed=seed, top1=top1) for seed, top1 in ((0, 0.84), (1, 0.85), (2, 0.86))]
+    files += [written(tmp_path, seed=seed, top1=0.83, attention="none") for seed in (0, 1)]
+    text = compare(files)
+    assert "**85.0 ± 1.0**" in row(text, "**CSTA-CNN (ours)**", "3 seeds")
+    assert "**83.0 ± 0.0**" in row(text, "no attention (ours)")
+    assert "--protocol xsub" not in text and "--data caches/ntu60 --protocol xview" in text
+
+
+def test_a_protocol_of_several_divisions_needs_all_of_them(tmp_path: Path) -> None:
+    common = {"dataset": "uestc", "top1": 0.8}
+    even = written(tmp_path, protocol="cv2-even", **common)
+    assert "--protocol cv2 " in compare([even])
+    odd = written(tmp_path, protocol="cv2-odd", **common | {"top1": 0.7})
+    both = compare([even, odd])
+    assert "**75.0**" in both and "mean of 2 divisions" in both and "--protocol cv2 " not in both
+
+
+def test_leaving_one_out_is_the_mean_over_people(tmp_path: Path) -> None:
+    people = {1: 0.9, 2: 1.0, 3: 0.8}
+    files = [written(tmp_path, dataset="machete", protocol=f"loso-{n}", top1=top1) for n, top1 in people.items()]
+    assert "**90.0**" in row(compare(files), "Machete", "leave one out") and "mean of 3 divisions" in compare(files)
+
+
+def test_a_run_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingDataError, match="another result of seed 0"):
+        compare([written(tmp_path), written(tmp_path, top1=0.9)])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "7",
+        '{"rows": 3}',
+        '{"dataset": "a"}',
+        '{"rows": [{}], "dataset": "a", "protocol": "b"}',
+        "[" * 10_000,
+    ],
+)
+def test_a_file_that_is_no_result_is_one_sentence(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "result.json"
+    file.write_text(text)
+    assert main(["compare", str(file)]) == 1
+    err = capsys.readouterr().err
+    assert "result.json must hold what" in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("top1", [7, -0.1, "0.9", None, True, float("nan")])
+def test_a_share_that_is_none_is_refused(top1: object, tmp_path: Path) -> None:
+    with pytest.raises(TrainingDataError, match="must hold what"):
+        compare([written(tmp_path, top1=top1)])
+
+
+def test_names_cannot_break_the_table(tmp_path: Path) -> None:
+    text = compare([written(tmp_path, dataset="a|b\n# c", network="x|y")])
+    line = row(text, "a/b # c")
+    assert line.count("|") == 6
