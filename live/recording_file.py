@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+import math
 from pathlib import Path
 from types import TracebackType
 
@@ -18,15 +19,14 @@ from calibration import store
 from live.picture_file import SUFFIX as VIDEO_SUFFIX
 from live.picture_file import PictureWriter
 from live.sources.base import SourceInfo
+from live.steady_time import SteadyTime
 from skeleton.errors import CalibrationError, RecordingError
 from skeleton.formats.mcap import RecordingWriter
 from skeleton.frames import BodyFrame
-from skeleton.recording import GAP_S, RecordingInfo
+from skeleton.recording import RecordingInfo
 
 LOGGER = logging.getLogger(__name__)
 SUFFIX = ".mcap"
-ROUNDING_S = 1e-3
-"""Keeps a gap one after the conversion to nanoseconds and back."""
 LEAP_S = 10.0
 """A live source whose clock steps so much further than the time that passed has jumped."""
 
@@ -35,9 +35,7 @@ class RecordingClock:
     """Turns the sensor's time into the recording's, which only increases."""
 
     def __init__(self) -> None:
-        self._offset_s = 0.0
-        self._last_s: float | None = None
-        self._received_s = 0.0
+        self._time = SteadyTime()
 
     def time_of(self, frame: BodyFrame, *, received_s: float, is_live: bool) -> float | None:
         """Returns the recording's time for the next frame, seconds; None for one that repeats the last one's.
@@ -47,16 +45,8 @@ class RecordingClock:
             received_s: When it arrived, by the computer's clock.
             is_live: Whether its source cannot run faster than the time passes.
         """
-        time_s = frame.time_s + self._offset_s
-        if self._last_s is not None:
-            step_s, passed_s = time_s - self._last_s, received_s - self._received_s
-            if step_s == 0.0:
-                return None
-            if step_s < 0.0 or (is_live and step_s > passed_s + LEAP_S):
-                time_s = self._last_s + max(GAP_S + ROUNDING_S, passed_s)
-                self._offset_s = time_s - frame.time_s
-        self._last_s, self._received_s = time_s, received_s
-        return time_s
+        longest_leap_s = LEAP_S if is_live else math.inf
+        return self._time.of(frame.time_s, received_s=received_s, longest_leap_s=longest_leap_s)
 
 
 class RecordingFile:

@@ -28,6 +28,7 @@ import numpy as np
 from comtypes import COMError
 
 from calibration.color_map import ColorMap, fit
+from live.steady_time import SteadyTime
 from skeleton.errors import CalibrationError
 from skeleton.frames import Body, BodyFrame
 
@@ -114,7 +115,8 @@ TICKS_PER_S = 10_000_000
 """RelativeTime counts 100 ns."""
 FRAME_TICKS = TICKS_PER_S / 30
 """Body frames come 30 times a second, in low light too."""
-LONGEST_GAP_TICKS = 2 * TICKS_PER_S
+LONGEST_LEAP_S = 2.0
+"""A clock that steps so much further than the time that passed has jumped; so has one that steps back at all."""
 CLOSE_S = 0.4
 """The SDK's thread gets this long to end."""
 LONGEST_ID = 256
@@ -151,6 +153,7 @@ class KinectReader(runtime.PyKinectRuntime):
         self._ended = threading.Event()
         self._is_reading = False
         self._arrived, self._last_ticks = 0, -1
+        self._time = SteadyTime()
         self._dropped_since = 0  # announced and no longer there, since the last frame
         self.dropped = self.color_count = 0
         super().__init__(sdk.FrameSourceTypes_Body | sdk.FrameSourceTypes_Color)  # starts the thread at its end
@@ -237,7 +240,8 @@ class KinectReader(runtime.PyKinectRuntime):
             self._dropped_since += 1
             return
         ticks = frame.RelativeTime
-        if ticks <= self._last_ticks:  # delivered twice; time must increase
+        time_s = self._time.of(ticks / TICKS_PER_S, received_s=arrival_s, longest_leap_s=LONGEST_LEAP_S)
+        if time_s is None:  # delivered twice
             return
         replaced = self._replaced(ticks)
         self.dropped += replaced
@@ -248,7 +252,7 @@ class KinectReader(runtime.PyKinectRuntime):
         self._on_frame(
             BodyFrame(
                 index=index,
-                time_s=ticks / TICKS_PER_S,
+                time_s=time_s,
                 arrival_s=arrival_s,
                 bodies=_bodies(frame, self.max_body_count),
                 floor=floor if any(floor) and np.isfinite(floor).all() else None,
@@ -261,7 +265,7 @@ class KinectReader(runtime.PyKinectRuntime):
         They leave no other trace than a gap on the sensor's clock. A longer gap is a pause of the sensor, not a loss.
         """
         passed = ticks - self._last_ticks
-        if self._last_ticks < 0 or passed > LONGEST_GAP_TICKS:
+        if self._last_ticks < 0 or passed > LONGEST_LEAP_S * TICKS_PER_S:
             return 0
         return max(0, round(passed / FRAME_TICKS) - 1 - self._dropped_since)
 

@@ -17,7 +17,7 @@ from live.sources.replay import ReplaySource
 from live.view import PipelineView
 from skeleton.formats.table import open_recording
 from tests.kinect.sensor import FLOOR, Kinect, eventually
-from tests.kinect.windows import Windows
+from tests.kinect.windows import Windows, sensor_threads
 from tests.recordings import FIRST_ID, walking_body
 
 WAIT_S = 10.0
@@ -61,7 +61,7 @@ def test_a_sensor_that_is_unplugged_comes_back_by_itself(kinect: Kinect) -> None
         assert view.status is SourceStatus.STREAMING and not view.banners
     assert kinect.opened == kinect.closed
     gc.collect()
-    assert not kinect.com.alive and kinect.windows.kernel.waiting == 0
+    assert not kinect.com.alive and sensor_threads() == 0
 
 
 def test_a_recording_goes_on_with_a_gap_while_the_sensor_is_unplugged(kinect: Kinect, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from skeleton.errors import SourceLost, SourceUnavailable
 from skeleton.frames import Body, BodyFrame
 from skeleton.layout import KINECT_V2
 from tests.kinect.sensor import COLOR_SIZE, FLOOR, Kinect, eventually
-from tests.kinect.windows import Windows
+from tests.kinect.windows import Windows, sensor_threads
 from tests.recordings import assert_same_body, walking_body, walking_recording
 
 READ_S = 2.0
@@ -288,7 +288,7 @@ def test_a_null_sensor_is_not_connected_either(source: KinectV2Source, kinect: K
 def test_a_sensor_that_was_unplugged_is_lost_after_its_last_frame(source: KinectV2Source, kinect: Kinect) -> None:
     source.open()
     kinect.send(time_s=1.0)
-    kinect.send(time_s=1.1)
+    kinect.send(time_s=1 + 1 / 30)
     kinect.is_available = False
     assert [read(source).index, read(source).index] == [0, 1]
     assert "unplugged or lost power" in str(read_until_lost(source))
@@ -338,7 +338,7 @@ def test_closing_ends_the_thread_and_releases_every_object_of_the_sdk(source: Ki
         kinect.send(walking_body(0.1), walking_body(0.2, 1), time_s=1 + number / 30)
     kinect.send_gone()
     source.close()
-    assert kinect.windows.kernel.waiting == 0
+    assert sensor_threads() == 0
     assert (kinect.opened, kinect.closed) == (1, 1)
     assert not [type(left.implementation).__name__ for left in kinect.com.alive.values()]
     source.close()

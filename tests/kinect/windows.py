@@ -1,7 +1,8 @@
-"""As much of Windows as comtypes and pykinect2 need to run unmodified on another system.
+"""As much of Windows as comtypes and pykinect2 need to run unmodified on another system; on Windows, what is there.
 
 What is replaced is below both packages: the parts of ``ctypes`` that exist on Windows alone, four system libraries,
 and the text encoding that pykinect2's file names. COM calls go through real vtables in memory (``com.py``).
+On Windows nothing of that is replaced: ctypes, kernel32 and COM calls are Windows' own, and only Kinect20.dll is not.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import pytest
 
 from tests.kinect.com import HRESULT, COMError, SimpleData, com_method
 
+IS_REAL = sys.platform == "win32"
 INFINITE = 0xFFFFFFFF
 WAIT_TIMEOUT = 0x102
 LOADED_WITH_WINDOWS = ("comtypes", "pykinect2", "live.sources.kinect_v2_binding")
@@ -70,7 +72,6 @@ class Kernel:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._is_set: dict[int, bool] = {}
-        self.waiting = 0  # threads inside wait
         self._numbers = itertools.count(1000, 4)
 
     def create(self, *_: Any) -> int:
@@ -95,22 +96,15 @@ class Kernel:
     def wait(self, count: int, handles: Any, _all: bool, timeout_ms: int) -> int:
         give_up_s = None if timeout_ms == INFINITE else time.monotonic() + timeout_ms / 1000
         with self._changed:
-            self.waiting += 1
-            try:
-                return self._wait(handles[:count], give_up_s)
-            finally:
-                self.waiting -= 1
-
-    def _wait(self, handles: Sequence[int], give_up_s: float | None) -> int:
-        while True:
-            for index, handle in enumerate(handles):
-                if self._is_set.get(handle):
-                    self._is_set[handle] = False
-                    return index
-            left_s = None if give_up_s is None else give_up_s - time.monotonic()
-            if left_s is not None and left_s <= 0:
-                return WAIT_TIMEOUT
-            self._changed.wait(left_s)
+            while True:
+                for index, handle in enumerate(handles[:count]):
+                    if self._is_set.get(handle):
+                        self._is_set[handle] = False
+                        return index
+                left_s = None if give_up_s is None else give_up_s - time.monotonic()
+                if left_s is not None and left_s <= 0:
+                    return WAIT_TIMEOUT
+                self._changed.wait(left_s)
 
     def library(self) -> Dll:
         return Dll(
@@ -145,33 +139,77 @@ def ole32() -> Dll:
     )
 
 
-class Windows:
-    """The stand-in: its libraries can be added and taken away, as installing a runtime does."""
+class RealKernel:
+    """The same events, of Windows itself."""
 
     def __init__(self) -> None:
-        self.kernel = Kernel()
-        self.libraries = {"kernel32": self.kernel.library(), "ole32": ole32()}
-        self.libraries |= {"oleaut32": Dll({"VariantClear": lambda *_: 0}), "user32": Dll({}), "advapi32": Dll({})}
+        self._kernel = ctypes.WinDLL("kernel32")  # type: ignore[attr-defined]
 
-    def load(self, name: str, *_: Any, **__: Any) -> Dll:
+    def create(self) -> int:
+        handle: int = self._kernel.CreateEventW(None, False, False, None)
+        return handle
+
+    def set(self, handle: int) -> int:
+        done: int = self._kernel.SetEvent(handle)
+        return done
+
+
+def sensor_threads() -> int:
+    """Returns how many threads of pykinect2 run; it starts them below ``threading``, which does not know them."""
+    count = 0
+    for frame in sys._current_frames().values():
+        names = set()
+        at: Any = frame
+        while at is not None:
+            names.add(at.f_code.co_name)
+            at = at.f_back
+        count += "kinect_frame_thread" in names
+    return count
+
+
+class Windows:
+    """Libraries that can be added and taken away, as installing a runtime does.
+
+    Attributes:
+        kernel: What makes and sets events.
+        libraries: The stand-ins by name; on Windows only those that a test adds, before the system's own.
+    """
+
+    def __init__(self) -> None:
+        self.kernel: Kernel | RealKernel = RealKernel() if IS_REAL else Kernel()
+        self.libraries: dict[str, Any] = {}
+        self._load_real = getattr(ctypes, "WinDLL", None)
+        if isinstance(self.kernel, Kernel):
+            self.libraries = {"kernel32": self.kernel.library(), "ole32": ole32()}
+            self.libraries |= {
+                "oleaut32": Dll({"VariantClear": lambda *_: 0}),
+                "user32": Dll({}),
+                "advapi32": Dll({}),
+            }
+
+    def load(self, name: str, *arguments: Any, **named: Any) -> Any:
         """What ``ctypes.WinDLL(name)`` does; the sentence is that of Windows."""
-        try:
+        if name.lower() in self.libraries:
             return self.libraries[name.lower()]
-        except KeyError:
-            raise FileNotFoundError(
-                f"Could not find module '{name}' (or one of its dependencies). "
-                "Try using the full path with constructor syntax."
-            ) from None
+        if self._load_real is not None:
+            return self._load_real(name, *arguments, **named)
+        raise FileNotFoundError(
+            f"Could not find module '{name}' (or one of its dependencies). "
+            "Try using the full path with constructor syntax."
+        )
 
     def loader(self) -> Any:
         """What ``ctypes.windll`` is."""
         load = self.load
 
         class Loader:
-            def __getattr__(self, name: str) -> Dll:
+            def __getattr__(self, name: str) -> Any:
                 if name.startswith("__"):
                     raise AttributeError(name)
-                return load(name)
+                loaded = load(name)
+                if IS_REAL:
+                    setattr(self, name, loaded)  # as ctypes does: a function's types are set once
+                return loaded
 
         return Loader()
 
@@ -210,31 +248,37 @@ def _shorten_long(patch: pytest.MonkeyPatch) -> None:
 def installed() -> Iterator[Windows]:
     """Puts the stand-in where comtypes and pykinect2 look, and takes it away again."""
     windows = Windows()
-
-    def mbcs(name: str) -> codecs.CodecInfo | None:
-        return codecs.lookup("cp1252") if name == "mbcs" else None
-
-    codecs.register(mbcs)
     forget_modules()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_ctypes, "COMError", COMError, raising=False)
-        patch.setattr(_ctypes, "CopyComPointer", None, raising=False)  # only COM servers call it
-        replacements = {
-            "_SimpleCData": SimpleData,
-            "FormatError": lambda code: f"error {code}",
-            "HRESULT": HRESULT,
-            "WINFUNCTYPE": win_function_type,
-            "WinDLL": windows.load,
-            "OleDLL": windows.load,
-            "windll": windows.loader(),
-            "oledll": windows.loader(),
-        }
-        for name, value in replacements.items():
-            patch.setattr(ctypes, name, value, raising=False)
-        _shorten_long(patch)
-        patch.setattr("live.sources.kinect_v2.SYSTEM", "Windows")
+        patch.setattr(ctypes, "WinDLL", windows.load, raising=False)
+        patch.setattr(ctypes, "windll", windows.loader(), raising=False)
+        if not IS_REAL:
+            _replace_system(patch, windows)
         try:
             yield windows
         finally:
             forget_modules()
-            codecs.unregister(mbcs)
+            codecs.unregister(_mbcs)
+
+
+def _mbcs(name: str) -> codecs.CodecInfo | None:
+    return codecs.lookup("cp1252") if name == "mbcs" else None
+
+
+def _replace_system(patch: pytest.MonkeyPatch, windows: Windows) -> None:
+    """What ctypes and Python have on Windows alone."""
+    codecs.register(_mbcs)
+    patch.setattr(_ctypes, "COMError", COMError, raising=False)
+    patch.setattr(_ctypes, "CopyComPointer", None, raising=False)  # only COM servers call it
+    replacements = {
+        "_SimpleCData": SimpleData,
+        "FormatError": lambda code: f"error {code}",
+        "HRESULT": HRESULT,
+        "WINFUNCTYPE": win_function_type,
+        "OleDLL": windows.load,
+        "oledll": windows.loader(),
+    }
+    for name, value in replacements.items():
+        patch.setattr(ctypes, name, value, raising=False)
+    _shorten_long(patch)
+    patch.setattr("live.sources.kinect_v2.SYSTEM", "Windows")
