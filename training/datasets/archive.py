@@ -9,8 +9,8 @@ import stat
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from skeleton.errors import TrainingDataError
@@ -103,6 +103,17 @@ class Folder(Files):
             raise self._refused(name, f"cannot be read ({error.strerror or error})") from None
 
 
+class Joined(Files):
+    """Several archives as one; where two hold a file of one name, the first's counts."""
+
+    def __init__(self, path: Path, parts: Sequence[Files]) -> None:
+        self._owner = {name: part for part in reversed(parts) for name in part.sizes}
+        super().__init__(path, {name: part.sizes[name] for name, part in self._owner.items()})
+
+    def _read(self, name: str) -> bytes:
+        return self._owner[name].read(name)
+
+
 def _sizes(root: Path) -> Iterator[tuple[str, int]]:
     """Name and bytes of every regular file, up to one more than may be."""
     left = MOST_MEMBERS + 1
@@ -140,6 +151,19 @@ def open_files(path: Path) -> Iterator[Files]:
         raise TrainingDataError(f"{path} must be a zip archive, but it cannot be read as one ({error}).") from None
     with zipped:
         yield Archive(path, zipped)
+
+
+@contextmanager
+def open_parts(path: Path, pattern: str) -> Iterator[Files]:
+    """Opens a folder, a zip archive, or a folder in which zip archives that match ``pattern`` are the parts of one.
+
+    Raises:
+        TrainingDataError: As :func:`open_files`.
+    """
+    parts = sorted(path.glob(pattern)) if path.is_dir() else []
+    with ExitStack() as stack:
+        opened = [stack.enter_context(open_files(part)) for part in parts]
+        yield Joined(path, opened) if opened else stack.enter_context(open_files(path))
 
 
 def _mode(path: Path) -> int:
