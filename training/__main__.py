@@ -102,8 +102,9 @@ def _doctor(options: argparse.Namespace) -> None:
     import json
 
     from training.cache import open_cache
-    from training.doctor import SPOILS, examine
+    from training.doctor import examine
     from training.doctor_text import as_text
+    from training.findings import SPOILS
 
     report = examine(open_cache(options.data), options.protocol)
     print(json.dumps(report, ensure_ascii=False) if options.json else as_text(report))
@@ -121,7 +122,7 @@ def _list(options: argparse.Namespace) -> None:
     from skeleton import config as settings
     from training import config
     from training.datasets.table import DATASETS
-    from training.protocols import FOLDED, PROTOCOLS
+    from training.protocol_table import FOLDED, PROTOCOLS
 
     print("Data sets")
     for data_set in DATASETS.values():

@@ -6,19 +6,17 @@ A finding either *spoils* training (the command ends with 1), is *doubtful* (loo
 from __future__ import annotations
 
 import csv
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from skeleton.errors import TrainingDataError
-from training import protocols
 from training.cache import Cache
+from training.doctor_splits import about_copies, about_splits
+from training.findings import DOUBTFUL, MOST_STRANGE_CLIPS, NOTE, SPOILS, Finding, listed, strange
 from training.joint_quality import Quality, measure
 
-SPOILS, DOUBTFUL, NOTE = "spoils training", "doubtful", "note"
 SHORT_S = 0.3
 """No action is shorter; neither is a window that a model takes."""
 LONG_S = 30.0
@@ -31,19 +29,7 @@ BONE_FACTOR = 1.8
 """A bone that differs by more from its usual length belongs to somebody whom the sensor did not see well; a child's
 are about two thirds of an adult's."""
 SHORTEST_BONE_M, COPY_M = 0.1, 1e-3
-MOST_STRANGE_CLIPS = 0.05
-"""Share of clips with jumps, strange bones or repeated frames, beyond which they are doubtful and no mere note."""
 LARGEST_TABLE = 16 << 20
-SHOWN = 3
-"""Clips, classes, joints named in a finding."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something a person should know: how bad it is, and one sentence."""
-
-    severity: str
-    sentence: str
 
 
 def examine(cache: Cache, protocol: str | None = None) -> dict[str, Any]:
@@ -57,7 +43,7 @@ def examine(cache: Cache, protocol: str | None = None) -> dict[str, Any]:
         ConfigError: There is no such protocol.
     """
     quality = measure(cache)
-    splits, split_findings = _splits(cache, quality, protocol)
+    splits, split_findings = about_splits(cache, quality, protocol)
     findings = [*_about_clips(cache, quality), *_about_joints(cache, quality), *split_findings]
     order = (SPOILS, DOUBTFUL, NOTE)
     return {
@@ -98,7 +84,7 @@ def _about_clips(cache: Cache, quality: Quality) -> Iterator[Finding]:
     per_class = np.bincount(cache.clips["label"], minlength=len(cache.labels))
     missing = [cache.labels[label] for label in np.flatnonzero(per_class == 0)]
     if missing:
-        yield Finding(SPOILS, f"No clip shows {_listed(missing)}.")
+        yield Finding(SPOILS, f"No clip shows {listed(missing)}.")
     elif per_class.max() > MOST_IMBALANCE * per_class.min():
         large, small = int(per_class.argmax()), int(per_class.argmin())
         yield Finding(
@@ -119,23 +105,23 @@ def _about_clips(cache: Cache, quality: Quality) -> Iterator[Finding]:
         )
     elif alone:
         yield Finding(
-            DOUBTFUL, f"Only one person shows {_listed(alone)}: a network may learn the person instead of the action."
+            DOUBTFUL, f"Only one person shows {listed(alone)}: a network may learn the person instead of the action."
         )
     sided = [label for label in cache.labels if _is_one_sided(label, cache)]
     if sided:
         yield Finding(
             DOUBTFUL,
-            f"The mirror image of {_listed(sided)} has no class of its own: train with --set mirror=0.",
+            f"The mirror image of {listed(sided)} has no class of its own: train with --set mirror=0.",
         )
     durations_s = _durations_s(cache)
-    yield from _strange(cache, durations_s < SHORT_S, f"shorter than {SHORT_S} s", severity=DOUBTFUL)
-    yield from _strange(cache, durations_s > LONG_S, f"longer than {LONG_S:.0f} s: cut to the action?")
-    yield from _strange(cache, quality.gaps > 0, "with a gap in time, in which the sensor was away")
-    yield from _strange(cache, quality.empty * 2 > cache.clips["frames"], "with nobody in more than half the frames")
-    yield from _strange(
+    yield from strange(cache, durations_s < SHORT_S, f"shorter than {SHORT_S} s", severity=DOUBTFUL)
+    yield from strange(cache, durations_s > LONG_S, f"longer than {LONG_S:.0f} s: cut to the action?")
+    yield from strange(cache, quality.gaps > 0, "with a gap in time, in which the sensor was away")
+    yield from strange(cache, quality.empty * 2 > cache.clips["frames"], "with nobody in more than half the frames")
+    yield from strange(
         cache, quality.repeated * 4 > cache.clips["frames"], "in which more than a quarter of the frames repeat"
     )
-    yield from _copies(cache, quality)
+    yield from about_copies(cache, quality)
     refused = _refused(cache)
     if refused:
         severity = DOUBTFUL if len(refused) > MOST_STRANGE_CLIPS * len(cache) else NOTE
@@ -160,18 +146,18 @@ def _about_joints(cache: Cache, quality: Quality) -> Iterator[Finding]:
         )
     if (quality.turn_m < 0).sum() > 0.9 * max(1, np.isfinite(quality.turn_m).sum()):
         yield Finding(DOUBTFUL, "Nearly nobody faces the sensor; left and right may be exchanged.")
-    yield from _strange(cache, quality.nearest_m <= 0, "with joints behind the sensor: z must point away from it")
+    yield from strange(cache, quality.nearest_m <= 0, "with joints behind the sensor: z must point away from it")
     never = [joint for joint, share in zip(joints, seen) if share == 0]
     if never:
-        yield Finding(DOUBTFUL, f"Never seen: {_listed(never)}; a layout without them would be smaller.")
+        yield Finding(DOUBTFUL, f"Never seen: {listed(never)}; a layout without them would be smaller.")
     rare = [f"{joint} ({share:.0%})" for joint, share in zip(joints, seen) if 0 < share < 0.5]
     if rare:
-        yield Finding(DOUBTFUL, f"Seen in less than half of the frames: {_listed(rare)}.")
+        yield Finding(DOUBTFUL, f"Seen in less than half of the frames: {listed(rare)}.")
     typical_m = np.array([np.nanmedian(row) if np.isfinite(row).any() else np.nan for row in quality.bones_m.T])
     names = [f"{joints[a]}-{joints[b]}" for a, b in cache.layout.bones]
     copies = [name for name, length in zip(names, typical_m) if length < COPY_M]
     if copies:
-        yield Finding(DOUBTFUL, f"Joints at the same place, so one is a copy: {_listed(copies)}.")
+        yield Finding(DOUBTFUL, f"Joints at the same place, so one is a copy: {listed(copies)}.")
     is_long = typical_m >= SHORTEST_BONE_M
     ratio = quality.bones_m[:, is_long] / typical_m[is_long]
     is_far = (ratio > BONE_FACTOR) | (ratio < 1 / BONE_FACTOR)
@@ -179,132 +165,12 @@ def _about_joints(cache: Cache, quality: Quality) -> Iterator[Finding]:
     if is_strange.any():
         worst = np.array(names)[is_long][is_far[is_strange].sum(axis=0).argmax()]
         what = f"with a bone {BONE_FACTOR} times longer or shorter than usual (most often {worst})"
-        yield from _strange(cache, is_strange, what, badness=is_far.sum(axis=1))
-    yield from _strange(cache, quality.jumps.any(axis=1), "in which a joint jumps", badness=quality.jumps.sum(axis=1))
-    yield from _strange(cache, quality.frozen.all(axis=1), "in which nothing moves at all", severity=DOUBTFUL)
+        yield from strange(cache, is_strange, what, badness=is_far.sum(axis=1))
+    yield from strange(cache, quality.jumps.any(axis=1), "in which a joint jumps", badness=quality.jumps.sum(axis=1))
+    yield from strange(cache, quality.frozen.all(axis=1), "in which nothing moves at all", severity=DOUBTFUL)
     is_part = quality.frozen.any(axis=1) & ~quality.frozen.all(axis=1)
     still = [joints[joint] for joint in np.flatnonzero(quality.frozen[is_part].any(axis=0))]
-    yield from _strange(cache, is_part, f"in which a joint is frozen ({_listed(still)})")
-
-
-def _copies(cache: Cache, quality: Quality) -> Iterator[Finding]:
-    """Clips that are exact copies of others."""
-    same = _same(quality)
-    if not same:
-        return
-    labels, groups = cache.clips["label"], cache.clips["group"]
-    contradicting = [clips for clips in same if len(set(labels[clips].tolist())) > 1]
-    if contradicting:
-        one, other = (
-            contradicting[0][0],
-            next(i for i in contradicting[0] if labels[i] != labels[contradicting[0][0]]),
-        )
-        yield Finding(
-            SPOILS,
-            f"{len(contradicting)} recordings stand under two labels; the first: {_name(cache, one)} "
-            f"('{cache.labels[labels[one]]}') and {_name(cache, other)} ('{cache.labels[labels[other]]}').",
-        )
-    known = [clips for clips in same if len(set(groups[clips].tolist())) == 1]
-    unknown = [clips for clips in same if len(set(groups[clips].tolist())) > 1]
-    if known:
-        yield Finding(NOTE, f"{sum(map(len, known)) - len(known)} clips are copies, which the data set says itself.")
-    if unknown:
-        count = sum(map(len, unknown)) - len(unknown)
-        first = " = ".join(_name(cache, index) for index in unknown[0][:SHOWN])
-        yield Finding(DOUBTFUL, f"{count} clips are exact copies of others; the first: {first}.")
-
-
-def _splits(cache: Cache, quality: Quality, protocol: str | None) -> tuple[list[dict[str, Any]], list[Finding]]:
-    """Sizes of the sides of every division, and what is wrong with them."""
-    result, findings, broken = [], [], []
-    wanted = [protocol] if protocol else list(cache.protocols)
-    for name in wanted:
-        divisions = protocols.folds(cache, name)
-        problems = []
-        for division in divisions:
-            try:
-                sides = protocols.divide(cache, division)
-                protocols.split(cache, division)
-            except TrainingDataError as error:
-                problems.append(f"{division}: {error.message}")
-                continue
-            kind = protocols.find(division)[0]
-            row = {"name": division, "train": int(sides["train"].sum()), "test": int(sides["test"].sum())}
-            for field in ("subject", "group"):
-                shared = protocols.shared(np.asarray(cache.clips[field]), sides).get(("train", "test"), ())
-                row[f"shared_{field}s"] = len(shared)
-            copied = _crossing(quality, sides)
-            row["copies_across"] = len(copied)
-            result.append(row)
-            if copied and not kind.shares_performances:
-                pair = " = ".join(_name(cache, index) for index in copied[0])
-                problems.append(f"{division}: {len(copied)} test clips are copies of training clips; first: {pair}")
-        broken += [name] if problems else []
-        if problems:
-            more = f" ({len(problems) - 1} more like it)" if len(problems) > 1 else ""
-            findings.append(Finding(SPOILS if protocol else DOUBTFUL, f"Protocol {problems[0].rstrip('.')}{more}."))
-    if wanted and len(broken) == len(wanted) and not protocol:
-        findings.append(Finding(SPOILS, "Every protocol of the data set is spoiled, as said below."))
-    findings += _as_published(result)
-    return result, findings
-
-
-def _as_published(splits: Sequence[dict[str, Any]]) -> Iterator[Finding]:
-    """What a protocol itself has on both sides; to be known by who reads its figures."""
-    for row in splits:
-        if row["shared_groups"]:
-            yield Finding(
-                NOTE,
-                f"Protocol {row['name']} has {row['shared_subjects']} people and {row['shared_groups']} performances "
-                f"on both sides, as it is published.",
-            )
-        elif row["shared_subjects"]:
-            yield Finding(
-                NOTE, f"Protocol {row['name']} has {row['shared_subjects']} people on both sides, as it is published."
-            )
-
-
-def _crossing(quality: Quality, sides: dict[str, np.ndarray]) -> list[tuple[int, int]]:
-    """Pairs (training clip, test clip) that are exact copies, one for each test clip."""
-    found = []
-    for clips in _same(quality):
-        train = [index for index in clips if sides["train"][index]]
-        found += [(train[0], index) for index in clips if train and sides["test"][index]]
-    return found
-
-
-def _same(quality: Quality) -> list[list[int]]:
-    """Clips with equal content, where there are several."""
-    where: dict[bytes, list[int]] = defaultdict(list)
-    for index, digest in enumerate(quality.digest):
-        where[digest].append(index)
-    return [clips for clips in where.values() if len(clips) > 1]
-
-
-def _strange(
-    cache: Cache,
-    is_strange: np.ndarray,
-    what: str,
-    *,
-    severity: str | None = None,
-    badness: np.ndarray | None = None,
-) -> Iterator[Finding]:
-    """A finding about the clips of a mask, worst first, unless there are none."""
-    clips = np.flatnonzero(is_strange)
-    if not len(clips):
-        return
-    if badness is not None:
-        clips = clips[np.argsort(-badness[clips], kind="stable")]
-    if severity is None:
-        severity = DOUBTFUL if len(clips) > MOST_STRANGE_CLIPS * len(cache) else NOTE
-    named = ", ".join(f"{index} ({_name(cache, index)})" for index in clips[:SHOWN])
-    more = " ..." if len(clips) > SHOWN else ""
-    yield Finding(severity, f"{len(clips)} of {len(cache)} clips {what}: {named}{more}.")
-
-
-def _name(cache: Cache, index: int) -> str:
-    """The end of a clip's name: long paths hide what they tell apart."""
-    return "/".join(cache.name(index).split("/")[-2:])
+    yield from strange(cache, is_part, f"in which a joint is frozen ({listed(still)})")
 
 
 def _is_one_sided(label: str, cache: Cache) -> bool:
@@ -337,8 +203,3 @@ def _range(values: np.ndarray) -> list[float]:
     if not len(values):
         return []
     return [round(float(value), 3) for value in (values.min(), np.median(values), values.max())]
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

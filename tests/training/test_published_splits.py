@@ -13,7 +13,7 @@ import pytest
 from skeleton.errors import ConfigError, TrainingDataError
 from skeleton.layout import KINECT_V2
 from tests.training.published_names import ntu_names, uestc_names
-from training import protocols
+from training import protocol_table, protocols
 from training.cache import CLIP_FIELDS, Cache
 from training.datasets import ntu, uestc
 from training.datasets.archive import Files
@@ -75,7 +75,7 @@ def caches() -> Iterator[dict[str, Cache]]:
 def distinct(cache: Cache, indices: np.ndarray) -> int:
     """Recordings without those that are copies of one another: equal performance seen from an equal direction."""
     clips = cache.clips[indices]
-    return len(np.unique(np.stack([clips["group"], protocols.view_of(clips)]), axis=1).T)
+    return len(np.unique(np.stack([clips["group"], protocol_table.view_of(clips)]), axis=1).T)
 
 
 def test_every_published_file_has_a_name_here(caches: dict[str, Cache]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from skeleton.errors import TrainingDataError
 from tests.training.published_names import uestc_names
 from tests.training.test_mat_file import file, matrix, packed
-from training import protocols
+from training import protocol_table, protocols
 from training.cache import open_cache
 from training.datasets import uestc
 from training.datasets.base import NoOptions
@@ -179,6 +179,6 @@ def test_the_cache_is_divided_as_its_names_are(prepared: Path) -> None:
     wanted = [
         index
         for index, (_, direction, person, *_) in enumerate(names)
-        if direction != "d8" and int(person[1:]) not in protocols.UESTC_TRAINERS
+        if direction != "d8" and int(person[1:]) not in protocol_table.UESTC_TRAINERS
     ]
     assert split.test.tolist() == wanted and len(split.train) > 80
