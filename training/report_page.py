@@ -195,13 +195,22 @@ def _wrong(content: Content) -> str:
     if not wrong:
         return "<h2>Wrong clips</h2>\n<p>None.</p>"
     twins = {row["clip"]: row["answer"] for row in content.twin["wrong"]} if content.twin else {}
-    head = ["clip", "source", "person", "take", "true class", "recognized as", "sure", "true class got"]
+    head = [
+        "clip",
+        "source, and how to see it",
+        "person",
+        "take",
+        "true class",
+        "recognized as",
+        "sure",
+        "true class got",
+    ]
     head += ["beside it"] if content.twin else []
     rows = []
     for row in wrong[:MOST_WRONG]:
         cells = [
             _cell(row["clip"], is_number=True),
-            _cell(row["source"]),
+            f"<td>{_opened(row)}</td>",
             _cell(row["subject"], is_number=True),
             _cell(row["repetition"], is_number=True),
             _cell(row["truth"]),
@@ -211,14 +220,21 @@ def _wrong(content: Content) -> str:
         ]
         if content.twin:
             cells.append(_cell(twins.get(row["clip"], "right"), kind="twin"))
-        commands = escaped("\n".join(row["open"]))
-        rows.append(
-            f"<tr>{''.join(cells)}<td><details><summary>open</summary><pre>{commands}</pre></details></td></tr>"
-        )
-    table = _table([*head, "in the app"], rows, numbers=(0, 2, 3, 6, 7), is_full=True)
+        rows.append(f"<tr>{''.join(cells)}</tr>")
+    table = _table(head, rows, numbers=(0, 2, 3, 6, 7), is_full=True)
     more = f" The first {MOST_WRONG} are listed." if len(wrong) > MOST_WRONG else ""
-    text = f"{len(wrong)} of {content.result['samples']}, the most certain mistakes first.{more}"
+    text = (
+        f"{len(wrong)} of {content.result['samples']}, the most certain mistakes first.{more} Unfold a source for "
+        "the commands that show the clip in the app."
+    )
     return f'<h2>Wrong clips</h2>\n<p class="soft">{text}</p>\n<div class="scroll">{table}</div>'
+
+
+def _opened(row: dict[str, Any]) -> str:
+    """The short name of a clip's source; unfolded, all of the name and the commands that show the clip."""
+    short = row["source"].rpartition("/")[2] or f"clip {row['clip']}"
+    commands = escaped("\n".join(row["open"]))
+    return f"<details><summary>{escaped(short)}</summary>{escaped(row['source'])}<pre>{commands}</pre></details>"
 
 
 def _made(content: Content) -> str:
