@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from skeleton.errors import AppError, ConfigError, TrainingDataError
-from training import export, protocols, train
+from training import config, export, protocols, train
 from training.ablation_table import Row, as_csv, as_json, as_markdown
 from training.cache import open_cache
 from training.config import Settings
@@ -54,7 +54,7 @@ ACTIVATION = {
 TABLES = {"attention": ATTENTION, "activation": ACTIVATION}
 REFERENCE = "none"
 """The row that the others are compared with, seed by seed."""
-OF_THE_MACHINE = ("device", "threads")
+OF_THE_MACHINE = ("device", "threads", "data_on_device", "compile")
 """Settings that may differ between the runs of one table."""
 LARGEST_RESULT = 16 << 20
 """Bytes of a result file."""
@@ -195,11 +195,12 @@ def _read(file: Path, job: Job, dataset: str) -> dict[str, Any]:
 
 def _check_settings(found: dict[str, Any], job: Job, where: Path) -> None:
     wanted = _plain(job.settings)
-    different = [name for name in wanted if name not in OF_THE_MACHINE and found.get(name) != wanted[name]]
+    found = _plain(config.load()) | found  # a setting that came later was at its default
+    different = [name for name in wanted if name not in OF_THE_MACHINE and found[name] != wanted[name]]
     if job.variant == "none":  # what it does not have makes no difference
         different = [name for name in different if name not in ("activation", "attention_start")]
     if different:
-        raise _other(where, f"{different[0]} = {found.get(different[0])!r} instead of {wanted[different[0]]!r}")
+        raise _other(where, f"{different[0]} = {found[different[0]]!r} instead of {wanted[different[0]]!r}")
 
 
 def _other(where: Path, what: str) -> TrainingDataError:
