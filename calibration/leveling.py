@@ -6,6 +6,7 @@ a :class:`Leveler` finds for the source (docs/decisions/0007 says in which order
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration import store
-from calibration.floor import Floor, FloorAverage, apart, turn_up
+from calibration.floor import MOST_SURVEYED, Floor, FloorAverage, apart, turn_up
 from skeleton.errors import CalibrationError
 from skeleton.frames import BodyFrame
 from skeleton.layout import Layout
+from skeleton.recording import Recording
 
 MOVED_M, MOVED_DEG = 0.30, 10.0
 """Two floors of one sensor that differ by more: it was moved in between. A plane that the sensor sees and one that is
@@ -43,7 +45,8 @@ def level(joints: np.ndarray, plane: Sequence[float]) -> np.ndarray:
     joints = np.asarray(joints)
     turn = turn_up((normal[0] / length, normal[1] / length, normal[2] / length))
     # One product of two matrices that lie in order in memory: any other way takes three to five times as long.
-    result: np.ndarray = joints.reshape(-1, 3) @ np.ascontiguousarray(turn.T, dtype=joints.dtype)
+    with np.errstate(invalid="ignore"):  # a joint that is infinite becomes NaN
+        result: np.ndarray = joints.reshape(-1, 3) @ np.ascontiguousarray(turn.T, dtype=joints.dtype)
     result[:, 1] += height_m / length
     return result.reshape(joints.shape)
 
@@ -92,6 +95,11 @@ class Leveler:
                 self._leveling = leveling
         return self._leveling
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether no later frame can change what is known."""
+        return self._averaged is not None and self._averaged.is_measured
+
     def _chosen(self) -> Leveling:
         averaged = self._averaged
         witness = averaged if averaged is not None and averaged.is_measured else self._recorded
@@ -119,6 +127,18 @@ class Leveler:
         except CalibrationError as error:
             self._trouble = f"The recording's floor is left out: {error.message}"
             return None
+
+
+def floor_of(recording: Recording) -> Floor | None:
+    """Returns the floor that a recording is leveled by when it is replayed to its end; None where none is known."""
+    info = recording.info
+    leveler = Leveler(sensor_id=info.sensor_id, layout=info.layout, recorded=info.floor)
+    floor: Floor | None = None
+    for frame in itertools.islice(recording.frames, MOST_SURVEYED):
+        floor = leveler.add(frame).floor
+        if leveler.is_settled:
+            break
+    return floor
 
 
 def _is_moved(floor: Floor, other: Floor) -> bool:

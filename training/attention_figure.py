@@ -20,6 +20,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure, SubFigure
 
+from calibration.leveling import floor_of
 from live.recognizer import Recognizer
 from live.view import Recognition
 from models.card import ModelCard
@@ -148,7 +149,8 @@ def recording_row(file: Path, card: ModelCard, *, start_s: float | None = None, 
     for person, key in enumerate(bodies):
         times_s, positions, is_seen = body_track(recording, key)
         if card.expects_leveled:
-            positions = leveled(positions, recording.info.floor, what=str(file))
+            floor = floor_of(recording)
+            positions = leveled(positions, None if floor is None else floor.plane, what=str(file))
         joints[person], seen[person] = cut(
             times_s, positions[:, order], is_seen[:, order], start_s=begin_s, end_s=finish_s, frame_count=card.frames
         )

@@ -6,13 +6,15 @@ clip a window shows is decided by the ``*_times`` functions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from calibration.leveling import level
+from skeleton.errors import TrainingDataError
 from skeleton.window import MAX_GAP_S
 from training.cache import Cache
 
@@ -69,11 +71,21 @@ class Shelf:
         cache: The data set.
         device: Where the batches are made.
         is_held: Whether all frames are put into the device's memory at once. Otherwise each batch is read from disk.
+        is_leveled: Whether joints are given in axes that stand on the floor of their clip.
+
+    Raises:
+        TrainingDataError: Leveled joints are wanted, and a clip's floor is not known.
     """
 
-    def __init__(self, cache: Cache, device: torch.device, *, is_held: bool) -> None:
-        self.cache, self.device = cache, device
-        self.held = _frames(cache, [slice(0, len(cache.times_s))], device) if is_held else None
+    def __init__(self, cache: Cache, device: torch.device, *, is_held: bool, is_leveled: bool = False) -> None:
+        if is_leveled:
+            require_floors(cache)
+        self.cache, self.device, self.is_leveled = cache, device, is_leveled
+        self.held: Frames | None = None
+        if is_held:
+            every = np.arange(len(cache))
+            whole = [slice(0, len(cache.times_s))]
+            self.held = _frames(cache, whole, cache.clips["start"], every if is_leveled else (), device)
 
     def take(self, indices: np.ndarray) -> Ragged:
         """Returns the clips of the given numbers (B,)."""
@@ -85,7 +97,8 @@ class Shelf:
         source = self.held
         if source is None:
             parts = [slice(start, start + count) for start, count in zip(starts.tolist(), frames.tolist())]
-            source, starts = _frames(self.cache, parts, self.device), np.cumsum(frames) - frames
+            starts = np.cumsum(frames) - frames
+            source = _frames(self.cache, parts, starts, indices if self.is_leveled else (), self.device)
         arrays = (starts, frames, times_s, clips["label"].astype(np.int64))
         return Ragged(source, *(torch.from_numpy(array).to(self.device, non_blocking=True) for array in arrays))
 
@@ -95,13 +108,35 @@ def held_bytes(cache: Cache) -> int:
     return len(cache.times_s) * (8 + cache.joints[0, ..., 0].size * (3 * 4 + 2 * 4))
 
 
-def load(cache: Cache, indices: np.ndarray, device: torch.device) -> Ragged:
-    """Reads clips of a cache onto a device."""
-    return Shelf(cache, device, is_held=False).take(indices)
+def load(cache: Cache, indices: np.ndarray, device: torch.device, *, is_leveled: bool = False) -> Ragged:
+    """Reads clips of a cache onto a device, in axes that stand on their floor where ``is_leveled`` says so."""
+    return Shelf(cache, device, is_held=False, is_leveled=is_leveled).take(indices)
 
 
-def _frames(cache: Cache, parts: list[slice], device: torch.device) -> Frames:
-    joints = torch.from_numpy(np.concatenate([cache.joints[part] for part in parts])).to(device)
+def require_floors(cache: Cache) -> None:
+    """Raises ``TrainingDataError`` unless every clip of a cache has a floor to level it by."""
+    floors = cache.clips["floor"]
+    unknown = np.flatnonzero(~(np.isfinite(floors).all(axis=1) & (floors[:, 1] > 0)))
+    if len(unknown):
+        raise TrainingDataError(
+            f"Leveled joints need the floor of every clip, but in {cache.path} {len(unknown)} of {len(cache)} have "
+            f"none, such as '{cache.name(int(unknown[0]))}'.",
+            remedy="Calibrate the sensor of their recordings ('python -m calibration level') and prepare them again, "
+            "or use leveled=false.",
+        )
+
+
+def _frames(
+    cache: Cache, parts: list[slice], starts: np.ndarray, leveled: Sequence[int] | np.ndarray, device: torch.device
+) -> Frames:
+    """The rows ``parts`` of a cache; the clips ``leveled``, which begin at ``starts`` among them, are leveled."""
+    positions = np.concatenate([cache.joints[part] for part in parts])
+    for start, index in zip(starts, leveled):
+        floor = cache.floor(int(index))
+        assert floor is not None  # see require_floors
+        rows = slice(int(start), int(start) + int(cache.clips["frames"][index]))
+        positions[rows] = level(positions[rows], floor)
+    joints = torch.from_numpy(positions).to(device)
     state = torch.from_numpy(np.concatenate([cache.state[part] for part in parts])).to(device)
     times_s = torch.from_numpy(np.concatenate([cache.times_s[part] for part in parts])).to(device)
     seen = (state > 0) & joints.isfinite().all(dim=3)

@@ -53,6 +53,9 @@ class TrainingConfig:
         "temporal random sampling and four by random cropping (smallest_crop), unchanged, in every epoch",
         choices=AUGMENTATIONS,
     )
+    leveled: bool = setting(
+        False, "turn joints into axes that stand on the floor of their clip; the model then expects them so"
+    )
     span_s: float = setting(2.5, "seconds that the frames of a window span in live use")
     span_share: float = setting(0.5, "share of windows that show span_s seconds of a clip instead of all of it")
     sampling_share: float = setting(0.5, "share of the other windows made by temporal random sampling, not cropping")

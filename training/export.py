@@ -70,7 +70,7 @@ def export(
     )
     chosen = np.random.default_rng(0).permutation(split.train)[:ATTENTION_WINDOWS]
     chosen = np.resize(chosen, max(len(chosen), CHECK_WINDOWS))  # a data set of a few clips shows them again
-    clips = batches.load(cache, chosen, torch.device("cpu"))
+    clips = batches.load(cache, chosen, torch.device("cpu"), is_leveled=training.leveled)
     moments = batches.middle_times(clips.duration_s, network.config.frames, span_s=training.span_s)
     joints, seen = batches.resample(clips, moments)
     card = ModelCard(
@@ -83,6 +83,7 @@ def export(
         span_s=training.span_s,
         persons=cache.persons,
         attention_range=attention_range(network, joints, seen),
+        expects_leveled=training.leveled,
         trained_on=_trained_on(run, epoch),
         results=summary([_read(file) for file in results]) | ({"note": note} if note else {}),
         recipe=settings_file_values(run),

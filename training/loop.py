@@ -60,7 +60,12 @@ class Training:
             joints=cache.layout.joints, classes=len(cache.labels), persons=cache.persons
         )
         self.frames = shape.frames
-        self.shelf = Shelf(cache, processes.device, is_held=is_held(self.config, cache, processes.device))
+        self.shelf = Shelf(
+            cache,
+            processes.device,
+            is_held=is_held(self.config, cache, processes.device),
+            is_leveled=self.config.leveled,
+        )
         self.windows = Windows(
             self.shelf, split.train, self.config, frames=shape.frames, seed=run.seed, processes=processes
         )

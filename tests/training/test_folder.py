@@ -142,7 +142,8 @@ def test_times_with_gaps_and_the_floor_come_through(tmp_path: Path) -> None:
     frames = [frame(n, 1000.0 + t, walking_body(t), floor=TILTED) for n, t in enumerate(times)]
     frames.insert(0, frame(-1, 999.0))  # nobody in view yet
     record(tmp_path / "own" / "x" / "1_1.mcap", made(frames))
-    record(tmp_path / "own" / "y" / "1_1.npz", made(frames[1:], floor=(0.0, 1.0, 0.0, 0.7)))
+    blind = [dataclasses.replace(one, floor=None) for one in frames[1:]]
+    record(tmp_path / "own" / "y" / "1_1.npz", made(blind, floor=(0.0, 1.0, 0.0, 0.7)))
     record(tmp_path / "own" / "z" / "1_1.csv", walking_recording(frames=9))
     cache = cached(tmp_path / "own")
     for clip in (0, 1):

@@ -1,7 +1,7 @@
 """Recordings of one's own: a folder with a folder for each label, or with a table (see ``folder_listing.py``).
 
-Any recording format of ``skeleton.formats`` is read. Sensor times stay as they are, gaps included; the floor is what
-the recording says, or what its frames show.
+Any recording format of ``skeleton.formats`` is read. Sensor times stay as they are, gaps included; the floor is the
+one that the app would level the recording by.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.floor import Floor, measure
+from calibration.leveling import floor_of
 from skeleton.config import setting
-from skeleton.errors import CalibrationError, RecordingError, TrainingDataError
+from skeleton.errors import RecordingError, TrainingDataError
 from skeleton.formats.table import FORMATS, open_recording
 from skeleton.layout import KINECT_V2, LAYOUTS, Layout
 from skeleton.recording import Recording
@@ -164,16 +164,9 @@ def _clip(item: Item, recording: Recording, start_s: float, end_s: float, person
 
 
 def _floor(recording: Recording) -> tuple[float, ...]:
-    """The plane that holds for a recording: as it says, else as its frames show, else unknown."""
-    floor = _stated_floor(recording) or measure(recording.frames, layout=recording.info.layout)
+    """The plane that the app would level the recording by, or unknown."""
+    floor = floor_of(recording)
     return UNKNOWN_FLOOR if floor is None else floor.plane
-
-
-def _stated_floor(recording: Recording) -> Floor | None:
-    try:
-        return None if recording.info.floor is None else Floor.from_plane(recording.info.floor)
-    except CalibrationError:  # its frames may know better
-        return None
 
 
 FOLDER = DataSet(
