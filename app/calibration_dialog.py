@@ -24,6 +24,7 @@ from calibration import report, store
 from calibration.assistant import Advice, CalibrationAssistant, Step
 from calibration.color_map import ColorMap
 from calibration.picture import HEADER, Picture, difference_picture, residual_picture
+from calibration.store import Calibration
 from live.sources.base import SourceInfo, SourceStatus
 from live.view import PipelineView
 from skeleton.errors import AppError, CalibrationError
@@ -83,7 +84,11 @@ class CalibrationDialog(QDialog):
         self.measure.setText("&Measure")
         self.measure.setEnabled(info is not None)
         self.keep.setEnabled(False)
-        self._show_known()
+        stored = self._show_known()
+        found = stored.color_map if stored is not None else None
+        if found is None and info is not None and info.color_map is not None:
+            found = ColorMap(info.color_map)
+        self._show_picture(_difference(found))
 
     def _start(self) -> None:
         if self._info is None:
@@ -119,7 +124,7 @@ class CalibrationDialog(QDialog):
         self._show_known()
         self.saved.emit(f"The calibration of '{self._assistant.sensor_id}' was kept.")
 
-    def _show_known(self) -> None:
+    def _show_known(self) -> Calibration | None:
         """Fills in what is stored of the sensor; a damaged file is a sentence here, and calibrating mends it."""
         sensor_id = self._info.sensor_id if self._info is not None else ""
         stored, note = None, NO_SENSOR if self._info is not None and not sensor_id else NOTHING_KNOWN
@@ -134,11 +139,7 @@ class CalibrationDialog(QDialog):
             value.setText(facts.get(name, ""))
             heading.setVisible(name in facts)
             value.setVisible(name in facts)
-        own_map = self._info.color_map if self._info is not None else None
-        found = stored.color_map if stored is not None else None
-        if found is None and own_map is not None:
-            found = ColorMap(own_map)
-        self._show_picture(_difference(found))
+        return stored
 
     def _found_picture(self, assistant: CalibrationAssistant) -> Picture | None:
         residuals, found = assistant.residuals, assistant.color_map
