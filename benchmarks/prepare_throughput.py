@@ -8,7 +8,8 @@ back and with empty stand-ins for two libraries that they import and do not use 
 
 Both begin with text files and end with arrays that training can open. Theirs end in two .npz files of all clips
 padded to the longest, after moving every clip to its first frame's origin (which our network does itself); ours in
-the ragged cache with joint states, times and names. Files are read once before either, so neither pays for a cold disk.
+the ragged cache with joint states, times and names. The files are read once before, so neither pays
+for a cold disk.
 """
 
 from __future__ import annotations
@@ -103,10 +104,8 @@ def _open_ms(path: Path) -> float:
 
 
 def _print_line(name: str, time_s: float, files: int) -> None:
-    whole_min = time_s / files * NTU60_FILES / 60
-    print(
-        f"{name:26} {time_s:7.1f} s  {files / time_s:7.1f} files/s   {NTU60_FILES} files would take {whole_min:.1f} min"
-    )
+    whole = f"{NTU60_FILES} files would take {time_s / files * NTU60_FILES / 60:.1f} min"
+    print(f"{name:26} {time_s:7.1f} s  {files / time_s:7.1f} files/s   {whole}")
 
 
 if __name__ == "__main__":

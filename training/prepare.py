@@ -7,6 +7,7 @@ set is. The folder that grows lies beside the cache and keeps its name between r
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import hashlib
 import json
@@ -24,6 +25,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -90,12 +92,13 @@ def prepare(
         with closing(CacheWriter(folder, listing.description)) as writer:
             resumed = writer.items
             _fill(writer, task, listing, workers or _cores())
-            if not writer.clips:
-                reason = _first_reason(folder)
-                shutil.rmtree(folder, ignore_errors=True)
-                raise TrainingDataError(f"{source} must hold at least one clip that can be used, found none{reason}.")
-            writer.finish(source.resolve(), dataclasses.asdict(options))
+            if writer.clips:
+                writer.finish(source.resolve(), dataclasses.asdict(options))
             summary = Summary(writer.clips, writer.refused, resumed, listing.description)
+    if not summary.clips:
+        reason = _first_reason(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        raise TrainingDataError(f"{source} must hold at least one clip that can be used, found none{reason}.")
     os.replace(folder, output)
     for name in (PLAN, LOCK, PROGRESS):
         (output / name).unlink()
@@ -247,9 +250,10 @@ def _check_plan(folder: Path, plan: dict[str, Any]) -> None:
 
 
 def _first_reason(folder: Path) -> str:
-    with (folder / REFUSED).open(encoding="utf-8") as file:
-        line = "".join(file.readlines()[1:2]).strip()
-    return f" (the first: {line})" if line else ""
+    with (folder / REFUSED).open(encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        next(rows)  # the header
+        return "".join(f" (the first: {name}: {reason.rstrip('.')})" for name, reason in islice(rows, 1))
 
 
 @contextmanager
