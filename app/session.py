@@ -34,6 +34,9 @@ class LivePipeline(Protocol):
 
     def stop(self) -> object: ...
 
+    @property
+    def news(self) -> int: ...
+
     def poll(self) -> PipelineView: ...
 
     def command(self, command: Transport) -> None: ...
@@ -114,6 +117,11 @@ class Session:
     def start(self) -> None:
         """Opens the first choice; call once, when the window is on the screen."""
         self._pipeline = self._made(self._choice)
+
+    @property
+    def news(self) -> int:
+        """A number that changes when what is open has something new to show."""
+        return self._pipeline.news if self._pipeline is not None else 0
 
     def poll(self) -> PipelineView:
         """Returns the newest view of what is open."""

@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
-import gc
 import os
 import sys
 import tempfile
@@ -60,7 +59,7 @@ WARM_UP_S = 10.0
 SETTLED_S = 60.0
 """From here on memory must stay; a run that is shorter than twice that takes its middle."""
 ROW_EVERY_S = 1.0
-DRAIN_S = 2.0
+DRAIN_S = 1.0
 """How long the frames that are on their way may take, once the sensor sends no more."""
 COLUMNS = ("time_s", "memory_mb", "p50_ms", "p99_ms", "decisions", "read", "lost", "unrecognized", "load")
 
@@ -151,8 +150,6 @@ def run(player: Player, *, seconds: float, model: Path, table: TextIO) -> Outcom
         QTimer.singleShot(round(1e3 * seconds), timer.stop)
         QTimer.singleShot(round(1e3 * (seconds + DRAIN_S)), application.quit)
         application.exec_()
-    del window.picture  # what holds the last picture
-    gc.collect()
     statistics = window.view.statistics
     warm = np.frombuffer(decisions.at_s) >= begin_s + min(WARM_UP_S, seconds / 2)
     return Outcome(

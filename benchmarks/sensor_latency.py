@@ -37,7 +37,7 @@ import numpy as np
 from PyQt5.QtCore import QSettings, QTimer
 
 from app.application import make_application
-from app.main_window import TICK_MS, MainWindow
+from app.main_window import MainWindow
 from app.options import PRETRAINED
 from app.session import Choice, Session
 from benchmarks import machine
@@ -142,7 +142,7 @@ def unpainted(player: Player, seconds: float, model: Path) -> Latencies:
     with decisions_noted(latencies), pipeline:
         end_s = time.perf_counter() + WARM_UP_S + seconds
         while time.perf_counter() < end_s:
-            time.sleep(1e-3 * TICK_MS)
+            time.sleep(1 / 30)
             pipeline.poll()
     return latencies
 

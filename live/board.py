@@ -30,7 +30,12 @@ class Scene:
 
 
 class Board:
-    """The state of a pipeline."""
+    """The state of a pipeline.
+
+    Attributes:
+        scenes_shown: How often what is shown was replaced.
+        decisions: How many decisions were made.
+    """
 
     def __init__(self, *, most_events: int = MOST_EVENTS) -> None:
         self._lock = threading.Lock()
@@ -47,6 +52,7 @@ class Board:
         self._frames = RecentTimes()
         self._runs = RecentTimes()
         self._frames_read = self._frames_lost = self._views_unread = self._events_lost = 0
+        self.scenes_shown = self.decisions = 0
 
     def set_source(self, info: SourceInfo) -> None:
         """Notes that a source is open."""
@@ -86,6 +92,7 @@ class Board:
         with self._lock:
             self._views_unread += self._is_scene_unread
             self._scene, self._is_scene_unread = scene, True
+            self.scenes_shown += 1
 
     def set_people(self, people: tuple[PersonView, ...]) -> None:
         """Replaces what is known of the people."""
@@ -96,6 +103,7 @@ class Board:
         """Counts a decision and how long it took since its frame was received."""
         with self._lock:
             self._runs.add(now_s, latency_s)
+            self.decisions += 1
 
     def add_events(self, events: tuple[ActionEvent, ...]) -> None:
         """Queues events; when nobody takes them the oldest are dropped, and counted."""

@@ -107,6 +107,11 @@ class Pipeline:
             self._logger.warning("still inside a call that does not return: %s", ", ".join(late))
         return not late
 
+    @property
+    def news(self) -> int:
+        """A number that changes when a frame was decided about or, without a model, when one is there to show."""
+        return self._board.scenes_shown if self._recognition is None else self._board.decisions
+
     def poll(self) -> PipelineView:
         """Returns the state now and the events since the last poll. Never waits for a thread's work."""
         now_s = time.perf_counter()

@@ -102,6 +102,7 @@ class FakePipeline:
         self.commands: list[Transport] = []
         self.starts = 0
         self.stops = 0
+        self.news = self.polls = 0
         self.fails_once: Exception | None = None
         self.recordings: list[tuple[Path, bool]] = []
         self.recording_error: Exception | None = None
@@ -114,6 +115,7 @@ class FakePipeline:
         self.stops += 1
 
     def poll(self) -> PipelineView:
+        self.polls += 1
         if self.fails_once is not None:
             error, self.fails_once = self.fails_once, None
             raise error

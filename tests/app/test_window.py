@@ -13,6 +13,7 @@ import pytest
 from PyQt5.QtCore import QMimeData, QPoint, QSettings, Qt, QUrl
 from PyQt5.QtGui import QDropEvent
 from PyQt5.QtTest import QTest
+from PyQt5.QtWidgets import QApplication
 
 from app.banner import MOST_BANNERS
 from app.logs import ExceptionHooks
@@ -243,3 +244,27 @@ def test_a_session_that_is_not_open_yet_shows_an_empty_window(window: MainWindow
     session._pipeline = None
     window.tick()
     assert dataclasses.asdict(window.presenter.transport(window.view))["can_pause"] is False
+
+
+def test_the_window_shows_what_is_new_after_each_decision_and_looks_now_and_then_without_one(
+    application: QApplication, session: Session, pipeline: FakePipeline, tmp_path: Path
+) -> None:
+    now_s = [100.0]
+    window = MainWindow(session, QSettings(str(tmp_path / "s.ini"), QSettings.IniFormat), clock=lambda: now_s[0])
+    window.timer.stop()
+    session.start()
+
+    def polls_after(wait_s: float, *, news: int) -> int:
+        now_s[0] += wait_s
+        pipeline.news += news
+        window.timer.timeout.emit()
+        return pipeline.polls
+
+    assert polls_after(0.0, news=0) == 1
+    assert polls_after(0.030, news=0) == 1  # nothing new
+    assert polls_after(0.002, news=1) == 2
+    assert polls_after(0.002, news=1) == 2  # faster than anybody sees
+    assert polls_after(0.025, news=0) == 3
+    assert polls_after(0.030, news=0) == 3
+    assert polls_after(0.021, news=0) == 4  # a banner, a pause: not only decisions are news
+    window.close()

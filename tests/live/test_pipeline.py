@@ -175,6 +175,22 @@ def test_bodies_are_shown_without_a_model() -> None:
         assert (view.people, view.model) == ((), None)
 
 
+def test_news_come_with_a_decision_or_without_a_model_with_a_frame(model_file: Path) -> None:
+    source, recognizer = ScriptedSource(), Counting(model_file)
+    with running(Pipeline(source, lambda: recognizer)) as pipeline:
+        feed_when_ready(pipeline, source, raised(3)[:1])
+        wait_until(lambda: pipeline.news == 1, what="the first decision")
+        recognizer.release.clear()
+        source.put(*raised(80)[1:])
+        until(pipeline, lambda view: view.frame and view.frame.index == 79, what="the last frame")
+        held = pipeline.news
+        assert held <= 2  # shown, but not decided about
+        recognizer.release.set()
+        wait_until(lambda: pipeline.news > held, what="the decision about it")
+    with running(Pipeline(ScriptedSource(raised(5)), None)) as pipeline:
+        wait_until(lambda: pipeline.news == 5, what="five frames")
+
+
 def test_a_poll_never_waits_even_while_the_recognizer_works(model_file: Path) -> None:
     recognizer = Counting(model_file)
     recognizer.release.clear()

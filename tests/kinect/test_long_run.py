@@ -1,0 +1,93 @@
+"""The machinery of the half-hour run, for a few seconds: what it counts, what it finds missing, that it ends."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pytest
+
+from app.options import PRETRAINED
+from benchmarks.course import Curve, course
+from benchmarks.long_run import COLUMNS, Outcome, run
+from skeleton.frames import Body
+from tests.kinect.playing import Player
+from tests.kinect.sensor import Delivery, Kinect
+from tests.recordings import walking_body
+
+SECONDS = 4.0
+LEFT_OUT = range(45, 52)
+
+
+class Stuttering(Player):
+    """Announces some frames so closely before the next that nobody can have asked for them."""
+
+    def __init__(self, kinect: Kinect, pictures: Sequence[np.ndarray]) -> None:
+        super().__init__(kinect, self._people, pictures=pictures)
+        self._post = kinect.post
+        kinect.post = self._post_some  # type: ignore[method-assign]
+
+    @staticmethod
+    def _people(number: int) -> Sequence[Body]:
+        return [walking_body(number / 30, person) for person in range(6)]
+
+    def _post_some(self, kind: str, delivery: Delivery) -> None:
+        if kind == "color" or len(self.sent_s) - 1 not in LEFT_OUT:
+            self._post(kind, delivery)
+
+
+@pytest.fixture
+def player(kinect: Kinect) -> Iterator[Player]:
+    picture = np.full((1080, 1920, 4), 90, dtype=np.uint8)
+    with Stuttering(kinect, [picture]) as player:
+        yield player
+
+
+def test_every_frame_of_a_run_is_read_or_counted_and_shown_as_lost_and_no_thread_is_left(player: Player) -> None:
+    table = io.StringIO()
+    outcome = run(player, seconds=SECONDS, model=PRETRAINED, table=table)
+    assert outcome.lost >= len(LEFT_OUT)  # and more on a machine that is busy
+    assert outcome.announced == outcome.read + outcome.lost > 60
+    assert outcome.said == f"{outcome.lost} frames lost"
+    assert outcome.threads_left == ()
+    assert len(outcome.latency_ms) > 10 and outcome.latency_ms.min() > 0
+    rows = list(csv.reader(io.StringIO(table.getvalue())))
+    assert tuple(rows[0]) == COLUMNS and len(rows) == len(outcome.rows) + 1 > 2
+    assert all(float(row[1]) > 50 for row in rows[1:])  # Qt, numpy and a model do not fit into less
+
+
+MINUTES = np.arange(0.0, 3.0, 1 / 60)
+FLAT = np.stack([60 * MINUTES, np.full(len(MINUTES), 300.0)], axis=1)
+GROWING = FLAT + [0.0, 1.0] * np.maximum(0.0, FLAT[:, :1] - 60) * 0.5
+GOOD = Outcome(FLAT, np.full(200, 9.0), 300, 298, 2, 0, "2 frames lost", ())
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        pytest.param({}, None, id="all is well"),
+        pytest.param({"latency_ms": np.array([5.0] * 97 + [20.0] * 3)}, "20.0 ms", id="late decisions"),
+        pytest.param({"latency_ms": np.array([])}, "inf ms", id="no decision at all"),
+        pytest.param({"rows": GROWING}, "59.5 MB", id="memory that grows after the first minute"),
+        pytest.param({"rows": FLAT - [0, 200] * (FLAT[:, :1] < 30)}, None, id="memory that grows within it"),
+        pytest.param({"read": 297}, "300 sent, 297 read and 2 lost", id="a frame that nobody counted"),
+        pytest.param({"said": ""}, "2 lost frames must be shown", id="a loss that is not shown"),
+        pytest.param({"threads_left": ("source",)}, "found source", id="a thread that is left"),
+    ],
+)
+def test_what_does_not_hold_is_said(changes: dict[str, object], words: str | None) -> None:
+    found = dataclasses.replace(GOOD, **changes).failures()  # type: ignore[arg-type]
+    assert len(found) == (words is not None)
+    assert words is None or words in found[0]
+
+
+def test_the_course_draws_every_moment_and_the_aim() -> None:
+    picture = course(MINUTES, [Curve("a", MINUTES), Curve("b", 2 * MINUTES, aim=9.0)], title="t < u", note="n")
+    assert picture.count("<polyline") == 2 and "aim 9" in picture and "t &lt; u" in picture
+    points = picture.split('points="')[2].split('"')[0].split()
+    assert len(points) == len(MINUTES)
+    with pytest.raises(ValueError, match="a value for each"):
+        course(MINUTES, [Curve("a", MINUTES[1:])], title="", note="")
