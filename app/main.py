@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # at run time these come in when they are needed: flags and s
     from app.session import Choice, LivePipeline
     from live.recognizer import Recognizer
     from live.sources.table import SourceOptions
+    from live.view import PipelineView
     from models.card import ModelCard
 
 FIRST_PAINT_VARIABLE = "KAR_FIRST_PAINT"
@@ -131,7 +132,7 @@ def _render(options: Options) -> int:
     source = SOURCES[kind](_source_options(dataclasses.replace(options, speed=math.inf)))
     recognizer = Recognizer(options.model or PRETRAINED, provider=options.provider)
     began_s = time.monotonic()
-    views = run_offline(source, recognizer)
+    views = _told(run_offline(source, recognizer), known=recognizer.warning)
     if options.record is not None:
         views = while_recording(views, options.record, with_video=options.with_record_video)
     result = render(
@@ -150,6 +151,17 @@ def _render(options: Options) -> int:
         print("Interrupted; what was rendered so far is kept.", file=sys.stderr)
         return INTERRUPT_EXIT_CODE
     return 0
+
+
+def _told(views: Iterator[PipelineView], *, known: str | None) -> Iterator[PipelineView]:
+    """Yields the views, and prints once what a window shows above the picture; ``known`` is in the log already."""
+    told = {known}
+    for view in views:
+        for banner in view.banners:
+            if banner.text not in told:
+                told.add(banner.text)
+                print(f"warning: {banner.text}", file=sys.stderr)
+        yield view
 
 
 def _outputs(options: Options, kind: str) -> tuple[Path, Path | None]:

@@ -33,6 +33,7 @@ from skeleton.formats.table import write_recording
 from skeleton.frames import read_only
 from tests.app.fakes import event, person, view
 from tests.live import tiny_model
+from tests.live.fakes import recording as hand_recording
 from tests.recordings import walking_recording
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -276,6 +277,15 @@ def test_a_real_recording_is_recognized_and_rendered(real_data: Path, tmp_path: 
     )
     assert result.video_s == pytest.approx(5.2, abs=0.1)
     assert [one.label for one in result.events] == ["right hand up"]
+
+
+def test_a_model_that_needs_a_floor_says_once_that_there_is_none(tmp_path: Path) -> None:
+    leveled = tiny_model.write(tmp_path / "leveled.onnx", expects_leveled=True)
+    write_recording(hand_recording(90, hand_up_s=(1.0, 2.0)), tmp_path / "flat.npz")
+    arguments = ["--headless", "--recording", tmp_path / "flat.npz", "--output", tmp_path / "o.mp4"]
+    run = run_app(*arguments, "--model", leveled, "--provider", "cpu", folder=tmp_path)
+    assert run.returncode == 0
+    assert run.stderr.count("warning: The model 'tiny' needs heights above the floor") == 1
 
 
 def test_without_a_display_the_demo_is_rendered_and_that_is_said(tmp_path: Path, model: Path) -> None:
