@@ -99,9 +99,12 @@ def _about_clips(cache: Cache, quality: Quality) -> Iterator[Finding]:
     }
     alone = [cache.labels[label] for label, who in people.items() if len(who) == 1]
     if len(np.unique(cache.clips["subject"])) == 1:
+        rest = (
+            "only --protocol takes divides them, and" if "takes" in cache.protocols else "nobody is left to test on:"
+        )
         yield Finding(
-            SPOILS,
-            "All clips show one person, so nobody is left to test on: how well others are recognized stays open.",
+            DOUBTFUL if "takes" in cache.protocols else SPOILS,
+            f"All clips show one person: {rest} how well others are recognized stays open.",
         )
     elif alone:
         yield Finding(

@@ -37,7 +37,7 @@ class Protocol:
         sides: (index of clips, number in the name) -> who trains, who tests.
         numbers: What may stand in place of N: index of clips -> numbers. None for a name without a number.
         validation: Field of the index whose values come off the training side to validate: whole people, or whole
-            set-ups where the protocol has all people on both sides.
+            set-ups or takes where the protocol has all people on both sides.
         shares_people: The published protocol has people on both sides.
         shares_performances: The published protocol has a performance on both sides, from different directions.
     """
@@ -68,6 +68,11 @@ def _odd_even(clips: np.ndarray, _: int) -> Sides:
 def _leave_one_out(clips: np.ndarray, number: int) -> Sides:
     is_test = clips["subject"] == number
     return ~is_test, is_test
+
+
+def _takes(clips: np.ndarray, _: int) -> Sides:
+    is_even = clips["repetition"] % 2 == 0
+    return ~is_even, is_even
 
 
 def _ntu_subjects(clips: np.ndarray, _: int) -> Sides:
@@ -113,6 +118,12 @@ PROTOCOLS = MappingProxyType(
         "odd-even": Protocol("people with an odd number train, people with an even number test", _odd_even),
         "loso-N": Protocol(
             "everybody but person N trains, person N tests (leave one subject out)", _leave_one_out, numbers=_subjects
+        ),
+        "takes": Protocol(
+            "everybody's odd takes train, the even ones test: for a model of the people one has, and of nobody else",
+            _takes,
+            validation="repetition",
+            shares_people=True,
         ),
         "xsub": Protocol(
             "NTU RGB+D: the 20 published people of 40 train (53 of 106 in NTU RGB+D 120), the others test",

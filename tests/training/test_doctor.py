@@ -194,6 +194,12 @@ def test_a_mirror_image_without_a_class_is_named(tmp_path: Path) -> None:
     ]
 
 
+def test_who_records_alone_is_told_how_to_go_on(tmp_path: Path) -> None:
+    alone = item(lambda clip: True, subject=7)(list(clips()))
+    found = said(cache_of(tmp_path, alone, protocols=("odd-even", "takes")))
+    assert found[SPOILS] == [] and "only --protocol takes divides them" in found[DOUBTFUL][0]
+
+
 def test_a_copy_that_the_data_set_knows_of_is_a_note(tmp_path: Path) -> None:
     some = copy_of_first(1)(list(clips()))
     some[-1] = dataclasses.replace(some[-1], item=dataclasses.replace(some[-1].item, group=some[0].item.group))

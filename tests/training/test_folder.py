@@ -54,7 +54,7 @@ def own(tmp_path: Path) -> Path:
     return root
 
 
-def cached(root: Path, **options: int) -> Cache:
+def cached(root: Path, **options: float) -> Cache:
     prepare(FOLDER, root, root.parent / "cache", options=FolderOptions(**options), workers=1)
     return open_cache(root.parent / "cache")
 
@@ -130,11 +130,36 @@ def test_a_table_from_a_german_excel_is_read(tmp_path: Path) -> None:
         assert [item.place[1:] for item in listing.items] == [(0.5, 1.0), (1.0, 1.5)]
 
 
-def test_parts_of_one_recording_stay_on_one_side(tmp_path: Path) -> None:
+def test_parts_that_overlap_show_one_performance(tmp_path: Path) -> None:
     record(tmp_path / "own" / "a.csv", walking_recording(frames=61))
-    table(tmp_path / "own", "a.csv,x,anna,0,1.2", "a.csv,y,anna,1,2", "a.csv,y,ben,1,2")
+    record(tmp_path / "own" / "b.csv", walking_recording(frames=61))
+    table(tmp_path / "own", "a.csv,x,anna,1,1.5", "a.csv,y,anna,1.2,", "a.csv,x,anna,0,1", "b.csv,y,anna,1.2,")
     groups = [item.group for item in listed(tmp_path / "own").items]
-    assert groups[0] == groups[1] != groups[2]
+    assert groups[0] == groups[1] and len(set(groups)) == 3
+
+
+def test_long_recordings_are_cut_into_pieces(tmp_path: Path) -> None:
+    root = tmp_path / "own"
+    record(root / "a.mcap", walking_recording(frames=301))
+    record(root / "b.skeleton", walking_recording(frames=91))
+    table(root, "a.mcap,x,7,1,", "a.mcap,y,7,0,1", "b.skeleton,x,7,,", "b.skeleton,y,7,0,99")
+    cache = cached(root, piece_s=2)
+    assert [cache.name(index) for index in range(len(cache))] == [
+        *("a.mcap[1..3.25]", "a.mcap[3.25..5.5]", "a.mcap[5.5..7.75]", "a.mcap[7.75..inf]"),
+        *("a.mcap[0..1]", "b.skeleton[0..1.5]", "b.skeleton[1.5..inf]"),
+    ]
+    assert cache.clips["frames"].tolist() == [68, 68, 68, 68, 31, 46, 46]
+    assert (
+        cache.clips["repetition"].tolist() == [1, 1, 1, 1, 1, 2, 2] and len(set(cache.clips["group"].tolist())) == 3
+    )
+    assert [name for name, _ in reasons(cache)] == ["b.skeleton[0..99]"]
+
+
+def test_takes_divide_what_one_person_recorded(tmp_path: Path) -> None:
+    for name in (f"{label}/anna_{take}.csv" for label in ("bow", "wave") for take in (1, 2, 3)):
+        record(tmp_path / "own" / name)
+    split = protocols.split(cached(tmp_path / "own"), "takes", validation_subjects=1, validation_fold=1)
+    assert (split.train.tolist(), split.validation.tolist(), split.test.tolist()) == ([0, 3], [2, 5], [1, 4])
 
 
 def test_times_with_gaps_and_the_floor_come_through(tmp_path: Path) -> None:
@@ -279,6 +304,7 @@ def rows(*lines: str, header: str = "file,label,subject,start,end") -> Callable[
         pytest.param(rows("bow/anna_1.mcap,a,1,one,"), "the start must be seconds.*found 'one'", id="start in words"),
         pytest.param(rows("bow/anna_1.mcap,a,1,-1,"), "the start must be seconds", id="start before all"),
         pytest.param(rows("bow/anna_1.mcap,a,1,,nan"), "the end must be seconds", id="end that is no number"),
+        pytest.param(rows(*2 * ["bow/anna_1.mcap,a,1,0,0.5"]), "is listed again", id="a line twice"),
         pytest.param(rows("bow/anna_1.mcap,a,1,2,2"), "must end after it starts, found 2 s to 2 s", id="no length"),
     ],
 )

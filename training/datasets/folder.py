@@ -39,8 +39,15 @@ class FolderOptions:
     """What can be chosen about one's own recordings."""
 
     persons: int = setting(1, "people who act together, 1 or 2; of more bodies those who move most are taken")
+    piece_s: float = setting(
+        0.0,
+        "seconds of the equal pieces that longer recordings and parts are cut into: for an action that somebody "
+        "repeats all the time; 0 cuts nothing",
+    )
 
     def __post_init__(self) -> None:
+        if self.piece_s and not 0.5 <= self.piece_s <= 600:
+            raise ValueError(f"piece_s must be 0 or 0.5 to 600, found {self.piece_s}")
         if self.persons not in (1, 2):
             raise ValueError(f"persons must be 1 or 2, found {self.persons}")
 
@@ -53,15 +60,19 @@ def look(path: Path, options: FolderOptions) -> Listing:
     """
     parts = parts_of(path)
     labels = tuple(sorted({part.label for part in parts}))
+    layout, durations_s = _surveyed(
+        path, list(dict.fromkeys(part.file for part in parts)), with_times=options.piece_s > 0
+    )
     description = Description(
         name="folder",
-        layout=_layout(path, list(dict.fromkeys(part.file for part in parts))),
+        layout=layout,
         labels=labels,
+        protocols=("odd-even", "loso", "takes"),
         mirrored_labels=tuple(_mirrored(labels)),
         persons=options.persons,
         license="your own",
     )
-    return Listing(description, tuple(_items(path, parts, labels)))
+    return Listing(description, tuple(_items(path, parts, labels, durations_s, options.piece_s)))
 
 
 @contextmanager
@@ -79,37 +90,74 @@ def reader(path: Path, options: FolderOptions, description: Description) -> Iter
     yield load
 
 
-def _items(root: Path, parts: list[Part], labels: tuple[str, ...]) -> Iterator[Item]:
+def _items(
+    root: Path, parts: list[Part], labels: tuple[str, ...], durations_s: dict[str, float], piece_s: float
+) -> Iterator[Item]:
     numbers = numbered(part.subject for part in parts)
-    names = Counter(part.file for part in parts)
+    uses = Counter(part.file for part in parts)
     takes: Counter[tuple[str, str]] = Counter()
-    performances: dict[tuple[str, str], int] = {}
-    for part in parts:
+    names: set[str] = set()
+    for part, group in zip(parts, _performances(parts)):
         takes[part.label, part.subject] += 1
-        span = f"[{part.start_s:g}..{part.end_s:g}]" if names[part.file] > 1 else ""
-        yield Item(
-            name=f"{part.file}{span}",
-            label=labels.index(part.label),
-            subject=numbers[part.subject],
-            repetition=takes[part.label, part.subject],
-            # Parts of a file may overlap: all of a person's in it stay together.
-            group=performances.setdefault((part.file, part.subject), len(performances)),
-            size=(root / part.file).stat().st_size,
-            place=(part.file, part.start_s, part.end_s),
-        )
+        pieces = _pieces(part, durations_s.get(part.file, 0.0), piece_s)
+        for start_s, end_s in pieces:
+            span = f"[{start_s:g}..{end_s:g}]" if uses[part.file] * len(pieces) > 1 else ""
+            name = f"{part.file}{span}"
+            if name in names:
+                raise TrainingDataError(f"A part must be listed once, but in {root} '{name}' is listed again.")
+            names.add(name)
+            yield Item(
+                name=name,
+                label=labels.index(part.label),
+                subject=numbers[part.subject],
+                repetition=takes[part.label, part.subject],
+                group=group,
+                size=(root / part.file).stat().st_size // len(pieces),
+                place=(part.file, start_s, end_s),
+            )
 
 
-def _layout(root: Path, files: list[str]) -> Layout:
-    """The joints that all recordings have. A file that cannot be read is left for the reader to refuse."""
+def _pieces(part: Part, duration_s: float, piece_s: float) -> list[tuple[float, float]]:
+    """Start and end of the equal pieces of about ``piece_s`` that a part is cut into; the part where it is short."""
+    length_s = min(part.end_s, duration_s) - part.start_s
+    is_beyond = math.isfinite(part.end_s) and part.end_s > duration_s + SLACK_S  # the reader refuses it
+    count = round(length_s / piece_s) if piece_s and not is_beyond else 1
+    if count < 2:
+        return [(part.start_s, part.end_s)]
+    edges = [round(part.start_s + length_s * share / count, 3) for share in range(count + 1)]
+    return list(zip(edges, [*edges[1:-1], part.end_s]))
+
+
+def _performances(parts: list[Part]) -> list[int]:
+    """A number for each part: parts of one file that overlap show the same performance."""
+    order = sorted(range(len(parts)), key=lambda index: (parts[index].file, parts[index].start_s))
+    result, group, file, end_s = [0] * len(parts), -1, "", 0.0
+    for index in order:
+        part = parts[index]
+        if part.file != file or part.start_s >= end_s:
+            group, file, end_s = group + 1, part.file, part.end_s
+        end_s = max(end_s, part.end_s)
+        result[index] = group
+    return result
+
+
+def _surveyed(root: Path, files: list[str], *, with_times: bool) -> tuple[Layout, dict[str, float]]:
+    """The joints that all recordings have, and how long they are where that is needed, seconds.
+
+    A file that cannot be read is left for the reader to refuse.
+    """
     first: tuple[str, Layout] | None = None
     problem: RecordingError | None = None
+    durations_s: dict[str, float] = {}
     for file in files:
-        try:
-            is_known = file.lower().endswith(ALWAYS_KINECT_V2)
-            layout = KINECT_V2 if is_known else open_recording(root / file).info.layout
-        except RecordingError as error:
-            problem = problem or error
-            continue
+        layout = KINECT_V2
+        if with_times or not file.lower().endswith(ALWAYS_KINECT_V2):
+            try:
+                recording = open_recording(root / file)
+            except RecordingError as error:
+                problem = problem or error
+                continue
+            layout, durations_s[file] = recording.info.layout, recording.duration_s
         if first is None:
             first = file, layout
         elif layout.joints != first[1].joints:
@@ -120,11 +168,15 @@ def _layout(root: Path, files: list[str]) -> Layout:
             )
     if first is None:
         raise problem or TrainingDataError(f"{root} must hold a recording that can be read.")
-    known = next((layout for layout in LAYOUTS.values() if layout.joints == first[1].joints), None)
+    return _known(root, *first), durations_s
+
+
+def _known(root: Path, file: str, layout: Layout) -> Layout:
+    known = next((known for known in LAYOUTS.values() if known.joints == layout.joints), None)
     if known is None:
         raise TrainingDataError(
-            f"Recordings must have the joints of a known layout ({', '.join(LAYOUTS)}), but '{first[0]}' in {root} "
-            f"has others ({', '.join(first[1].joints[:3])} ...)."
+            f"Recordings must have the joints of a known layout ({', '.join(LAYOUTS)}), but '{file}' in {root} has "
+            f"others ({', '.join(layout.joints[:3])} ...)."
         )
     return known
 
