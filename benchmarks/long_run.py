@@ -22,13 +22,11 @@ import sys
 import tempfile
 import threading
 import time
-from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TextIO
-from unittest.mock import patch
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
@@ -42,8 +40,8 @@ from app.session import Choice, Session
 from app.wording import losses
 from benchmarks import machine
 from benchmarks.course import Curve, course
-from benchmarks.sensor_latency import FRAMES, PEOPLE, PICTURES, noise, performed, playing_sensor
-from live.board import Board
+from benchmarks.decision_latency import Decisions, counted_decisions, performed
+from benchmarks.sensor_latency import FRAMES, PEOPLE, PICTURES, noise, playing_sensor
 from live.pipeline import Pipeline
 from live.recognizer import Recognizer
 from live.sources.kinect_v2 import KinectV2Source
@@ -62,18 +60,6 @@ ROW_EVERY_S = 1.0
 DRAIN_S = 1.0
 """How long the frames that are on their way may take, once the sensor sends no more."""
 COLUMNS = ("time_s", "memory_mb", "p50_ms", "p99_ms", "decisions", "read", "lost", "unrecognized", "load")
-
-
-class Decisions:
-    """When decisions were made and how long they took, sixteen bytes each."""
-
-    def __init__(self) -> None:
-        self.at_s, self.latency_ms = array("d"), array("d")
-
-    def note(self, now_s: float, latency_s: float) -> None:
-        """Notes one."""
-        self.at_s.append(now_s)
-        self.latency_ms.append(1e3 * latency_s)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,7 +116,6 @@ class Outcome:
 def run(player: Player, *, seconds: float, model: Path, table: TextIO) -> Outcome:
     """Runs the app on a sensor that plays, and writes a row a second into ``table``."""
     threads_before = set(threading.enumerate())
-    decisions = Decisions()
     rows: list[list[float]] = []
     writer = csv.writer(table)
     writer.writerow(COLUMNS)
@@ -142,7 +127,7 @@ def run(player: Player, *, seconds: float, model: Path, table: TextIO) -> Outcom
         table.flush()
 
     application = make_application()
-    with _decisions_noted(decisions), _window(model) as window:
+    with counted_decisions() as decisions, _window(model) as window:
         timer = QTimer()
         timer.timeout.connect(note_row)
         timer.start(round(1e3 * ROW_EVERY_S))
@@ -162,19 +147,6 @@ def run(player: Player, *, seconds: float, model: Path, table: TextIO) -> Outcom
         said=losses(window.view),
         threads_left=tuple(one.name for one in threading.enumerate() if one not in threads_before),
     )
-
-
-@contextlib.contextmanager
-def _decisions_noted(decisions: Decisions) -> Iterator[None]:
-    """Notes what every pipeline counts meanwhile: the same numbers that the status line shows."""
-    real_count = Board.count_run
-
-    def count_run(board: Board, now_s: float, latency_s: float) -> None:
-        decisions.note(now_s, latency_s)
-        real_count(board, now_s, latency_s)
-
-    with patch.object(Board, "count_run", count_run):
-        yield
 
 
 @contextlib.contextmanager
