@@ -15,17 +15,23 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from live.model_file import read_model
 from live.recognizer import Recognizer
 from models.card import ModelCard
 from skeleton.errors import ConfigError, TrainingDataError
-from training import export
+from training import attention_figure, export, protocols
+from training.cache import open_cache
 from training.evaluate import evaluate
+from training.figures import saved
 from training.replacing import write_text
 from training.report_page import Content, page
 from training.run import Run, open_run
 
 PACKAGES = ("numpy", "torch", "onnxruntime-gpu", "onnxruntime", "matplotlib")
+CLIPS_SHOWN, FRAMES_SHOWN = 3, 6
+"""Clips whose attention is drawn, and key frames of each."""
 MOST_EPOCHS = 100_000
 """Rows of a results.csv that are read; nobody trains longer."""
 
@@ -71,7 +77,8 @@ def write(
     data = data or (Path(subject.run.facts["data"]) if subject.run else None)
     if data is None:
         raise ConfigError(f"A report on the model file {source} needs --data.")
-    card = Recognizer(subject.model, provider="cpu").card
+    recognizer = Recognizer(subject.model, provider="cpu")
+    card = recognizer.card
     protocol = protocol or str(card.trained_on.get("protocol", ""))
     if not protocol:
         raise ConfigError(f"The card of {subject.model} names no protocol, so a report needs --protocol.")
@@ -81,6 +88,7 @@ def write(
         result=result,
         twin=other,
         history=history(subject.run.path) if subject.run else (),
+        attention=_attention(recognizer, data, protocol),
         made=_made(subject, card, data=data, command=command, provider=result["provider"]),
         recipe=card.recipe,
     )
@@ -114,6 +122,17 @@ def _subject(source: Path, data: Path | None) -> Subject:
         return Subject(source, None)
     run = open_run(source)
     return Subject(export.model_of(run, data), run)
+
+
+def _attention(recognizer: Recognizer, data: Path, protocol: str) -> bytes:
+    """Figure 4 for the first test clip of a few classes, as PNG."""
+    cache = open_cache(data)
+    test = protocols.split(cache, protocol).test
+    _, first = np.unique(cache.clips["label"][test], return_index=True)
+    few = first[np.unique(np.linspace(0, len(first) - 1, CLIPS_SHOWN).round().astype(int))]
+    rows = attention_figure.cache_rows(cache, test[few].tolist(), recognizer.card)
+    frames = min(FRAMES_SHOWN, recognizer.card.frames)
+    return saved(attention_figure.draw(recognizer, rows, frames=frames), "png", dpi=110)
 
 
 def _made(subject: Subject, card: ModelCard, *, data: Path, command: str, provider: str) -> dict[str, dict[str, str]]:
@@ -156,4 +175,4 @@ def versions() -> dict[str, str]:
 
 
 def _text(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    return (", ".join(map(str, value)) or "none") if isinstance(value, (list, tuple)) else str(value)

@@ -40,6 +40,7 @@ class Content:
         result: Of ``evaluate``.
         twin: Of the network without attention, or of any other to compare with.
         history: Rows of a run's results.csv; empty for a model file alone.
+        attention: Figure 4 for a few clips, as PNG; empty for none.
         made: How it was made: sections of names and values, all texts.
         recipe: Settings of the training.
     """
@@ -47,13 +48,14 @@ class Content:
     result: dict[str, Any]
     twin: dict[str, Any] | None = None
     history: Sequence[dict[str, float]] = ()
+    attention: bytes = b""
     made: dict[str, dict[str, str]] = field(default_factory=dict)
     recipe: dict[str, Any] = field(default_factory=dict)
 
 
 def page(content: Content) -> str:
     """Returns the report as HTML."""
-    sections = (_head, _summary, _confusions, _curves, _classes, _people, _learning, _wrong, _made)
+    sections = (_head, _summary, _confusions, _curves, _classes, _people, _looked_at, _learning, _wrong, _made)
     body = "\n".join(filter(None, (section(content) for section in sections)))
     title = f"{content.result['name']}: {content.result['dataset']} {content.result['protocol']}"
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(title=escaped(title), body=body)
@@ -182,11 +184,21 @@ def _people(content: Content) -> str:
     return f"<h2>People{more}</h2>\n{table}"
 
 
+def _looked_at(content: Content) -> str:
+    if not content.attention:
+        return ""
+    note = (
+        "The first test clips of a few classes, each as one window: joints by |s|, borders of the frames by |t|; of "
+        "each sixth of the window the frame with the highest weight. The command training attention draws any clip."
+    )
+    return f"<h2>What it looked at</h2>\n{_picture(content.attention, 'image/png', note, is_wide=True)}"
+
+
 def _learning(content: Content) -> str:
     if not content.history:
         return ""
     picture = figures.learning_curve(content.history)
-    note = "Training windows are augmented, so training looks worse than it is. The test people are not in it."
+    note = "Training windows are augmented, so training looks worse than it is. No test person is in it."
     return f"<h2>Learning curve</h2>\n{_figure(picture, note, is_wide=True)}"
 
 
@@ -244,7 +256,8 @@ def _made(content: Content) -> str:
             f"<tr><td>{escaped(name)}</td><td><code>{escaped(value)}</code></td></tr>"
             for name, value in values.items()
         ]
-        parts.append(f"<table><caption>{escaped(title)}</caption><tbody>{''.join(rows)}</tbody></table>")
+        body = "".join(rows)
+        parts.append(f'<table class="made"><caption>{escaped(title)}</caption><tbody>{body}</tbody></table>')
     if content.recipe:
         lines = "\n".join(f"{name} = {value!r}" for name, value in content.recipe.items())
         parts.append(f"<details><summary>All settings</summary><pre>{escaped(lines)}</pre></details>")
@@ -286,10 +299,14 @@ def _bar(share: float) -> str:
 
 def _figure(svg: str, caption: str, *, is_wide: bool = False) -> str:
     # As a picture, not as part of the page: names of its parts do not clash, and nothing in it can run.
-    data = base64.b64encode(svg.encode("utf-8")).decode("ascii")
+    return _picture(svg.encode("utf-8"), "image/svg+xml", caption, is_wide=is_wide)
+
+
+def _picture(content: bytes, kind_of_data: str, caption: str, *, is_wide: bool) -> str:
+    data = base64.b64encode(content).decode("ascii")
     kind = ' class="wide"' if is_wide else ""
     text = f"<figcaption>{escaped(caption)}</figcaption>" if caption else ""
-    return f'<figure{kind}><img alt="" src="data:image/svg+xml;base64,{data}">{text}</figure>'
+    return f'<figure{kind}><img alt="" src="data:{kind_of_data};base64,{data}">{text}</figure>'
 
 
 def percent(share: float) -> str:

@@ -75,8 +75,9 @@ def pictures(read: _Reader) -> list[str]:
     """The figures of a page, as the SVG texts they are."""
     start = "data:image/svg+xml;base64,"
     sources = [value for name, value in read.values if name == "src"]
-    assert all(source.startswith(start) for source in sources)
-    return [base64.b64decode(source.removeprefix(start)).decode("utf-8") for source in sources]
+    assert all(source.startswith(("data:image/png;base64,", start)) for source in sources)
+    drawn = [source.removeprefix(start) for source in sources if source.startswith(start)]
+    return [base64.b64decode(source).decode("utf-8") for source in drawn]
 
 
 def test_a_report_needs_nothing_beside_it_and_nothing_in_it_runs(result: dict, twin: dict) -> None:
@@ -147,6 +148,7 @@ def test_the_command_reports_on_a_run_and_its_twin(
     assert "30 clips" in capsys.readouterr().out
     read = _Reader(output.read_text(encoding="utf-8"))
     assert len(pictures(read)) == 5
+    assert "What it looked at" in read.text and sum("image/png" in value for _, value in read.values) == 1
     run_facts = ("python -m training report", "SHA-256", "matplotlib", "learning_rate", str(synthetic), "seed")
     assert all(text in read.text for text in run_facts)
     assert list(tmp_path.iterdir()) == [output]
