@@ -24,6 +24,15 @@ BINDING = "live.sources.kinect_v2_binding"
 SYSTEM = {"win32": "Windows", "linux": "Linux", "darwin": "macOS"}.get(sys.platform, sys.platform)
 REPLAY_INSTEAD = "Without a Kinect, replay a recording or watch the demo ('--source replay', '--source demo')."
 RECONNECT = "Check the adapter's power light, the USB 3 plug and the cable; the app tries again by itself."
+HELD = {
+    0x80070005: "access denied",
+    0x80070020: "sharing violation",
+    0x80070021: "lock violation",
+    0x800700AA: "resource in use",
+}
+"""What Windows answers (HRESULT) where a device or file belongs to another program."""
+HELD_SENTENCE = "The Kinect must be free for this app, but another program holds it."
+HELD_REMEDY = "Close other programs that use it, such as Kinect Studio or OpenNI; the app tries again by itself."
 AVAILABLE_S = 3.0
 """A sensor that is plugged in answers within this time of being opened."""
 MAPPING_S = 1.0
@@ -110,7 +119,8 @@ class KinectV2Source(Source):
         """Returns the newest picture, (1080, 1920, 3) uint8 RGB, mirrored as the SDK gives it, or None."""
         if self._reader is not None and self._reader.color_count != self._picture_count:
             self._picture_count = self._reader.color_count
-            self._picture = self._reader.color()
+            newest = self._reader.color()
+            self._picture = newest if newest is not None else self._picture
         return self._picture
 
     def color_pixels(self, points: np.ndarray) -> np.ndarray | None:
@@ -136,7 +146,9 @@ class KinectV2Source(Source):
         try:
             self._reader = binding.KinectReader(on_frame=self._arrivals.put, on_error=self._arrivals.fail)
         except (ValueError, OSError, binding.COMError) as error:  # "NULL COM pointer access": the SDK has no sensor
-            raise _no_sensor(f"the Kinect runtime gives none ({error})") from None
+            if _hresult(error) in HELD:
+                raise SourceUnavailable(HELD_SENTENCE, remedy=HELD_REMEDY) from None
+            raise _no_sensor(f"the Kinect runtime gives none ({_said(error)})") from None
         if not _becomes_true(lambda: self._reader.is_available, within_s=self._available_s):
             raise _no_sensor("none answers")
         sensor_id = self._reader.sensor_id()
@@ -169,8 +181,12 @@ class KinectV2Source(Source):
     def _loss(self) -> SourceLost | None:
         """Why no frame comes, once it is more than a pause."""
         error = self._arrivals.error
+        if error is not None and _hresult(error) in HELD:
+            return SourceLost(HELD_SENTENCE, remedy=HELD_REMEDY)
         if error is not None:
-            return SourceLost(f"The Kinect must send frames, but its driver failed: {error}.", remedy=RECONNECT)
+            return SourceLost(
+                f"The Kinect must send frames, but its driver failed: {_said(error)}.", remedy=RECONNECT
+            )
         if not self._reader.is_available:
             return SourceLost("The Kinect must stay connected, but it was unplugged or lost power.", remedy=RECONNECT)
         if time.monotonic() < self._lost_by:
@@ -246,6 +262,21 @@ def load_binding() -> Any:
             f"A Kinect needs pykinect2 0.1.0, but the installed package cannot be used ({error}).",
             remedy="Run 'pip install --force-reinstall -r requirements-app.txt'.",
         ) from None
+
+
+def _hresult(error: Exception) -> int | None:
+    """The number of Windows' answer, or None where the error is not one of Windows."""
+    number = getattr(error, "hresult", None) or getattr(error, "winerror", None)
+    return None if number is None else number & 0xFFFFFFFF
+
+
+def _said(error: Exception) -> str:
+    """An error in words; one of COM has the number that a search finds."""
+    number = _hresult(error)
+    if number is None:
+        return str(error)
+    text = (getattr(error, "text", None) or getattr(error, "strerror", None) or "").strip().rstrip(".")
+    return f"error {number:#010x}" + (f", {text}" if text else "")
 
 
 def _no_sensor(found: str) -> SourceUnavailable:

@@ -156,7 +156,11 @@ class KinectReader(runtime.PyKinectRuntime):
         self._time = SteadyTime()
         self._dropped_since = 0  # announced and no longer there, since the last frame
         self.dropped = self.color_count = 0
-        super().__init__(sdk.FrameSourceTypes_Body | sdk.FrameSourceTypes_Color)  # starts the thread at its end
+        try:
+            super().__init__(sdk.FrameSourceTypes_Body | sdk.FrameSourceTypes_Color)  # starts the thread at its end
+        except (ValueError, OSError, COMError):
+            self.close()  # now, not when the collector comes: the sensor may be half open
+            raise
         self._is_reading = True
 
     @property
@@ -210,16 +214,24 @@ class KinectReader(runtime.PyKinectRuntime):
         return np.frombuffer(color, dtype=np.float32).reshape(count, 2)
 
     def color(self) -> np.ndarray | None:
-        """Returns the newest picture, (H, W, 3) uint8 RGB, mirrored as the SDK gives it; None before the first.
+        """Returns the newest picture, (H, W, 3) uint8 RGB, mirrored as the SDK gives it; None if it came already.
 
-        One pass over the SDK's buffer: the channels are reordered by the copy that protects it.
+        The SDK converts a picture when it is asked for one, never before: most of them nobody draws. Then one pass
+        over its buffer reorders the channels by the copy that protects it.
         """
-        with self._color_frame_lock:
-            if not self.color_count:
+        try:
+            frame = _latest(self._color_frame_reader)
+            if frame is None:
                 return None
-            width, height = self.color_size
-            bgra = np.ctypeslib.as_array(self._color_frame_data, shape=(height, width, 4))
-            return cv2.cvtColor(bgra, cv2.COLOR_BGRA2RGB)
+            frame.CopyConvertedFrameDataToArray(
+                self._color_frame_data_capacity, self._color_frame_data, sdk.ColorImageFormat_Bgra
+            )
+        except COMError as error:
+            self._on_error(error)
+            return None
+        width, height = self.color_size
+        bgra = np.ctypeslib.as_array(self._color_frame_data, shape=(height, width, 4))
+        return cv2.cvtColor(bgra, cv2.COLOR_BGRA2RGB)
 
     def kinect_frame_thread(self) -> None:
         """The SDK's thread; pykinect2 would let an error end it silently."""
@@ -270,15 +282,9 @@ class KinectReader(runtime.PyKinectRuntime):
         return max(0, round(passed / FRAME_TICKS) - 1 - self._dropped_since)
 
     def handle_color_arrived(self, handle_index: int) -> None:
-        """Lets the SDK convert one picture into the buffer that :meth:`color` reads."""
-        frame = _acquired(self._color_frame_reader, self._handles[handle_index])
-        if frame is None:
-            return
-        with self._color_frame_lock:
-            frame.CopyConvertedFrameDataToArray(
-                self._color_frame_data_capacity, self._color_frame_data, sdk.ColorImageFormat_Bgra
-            )
-            self.color_count += 1
+        """Counts a picture; asking for the event's data is what resets the event."""
+        self._color_frame_reader.GetFrameArrivedEventData(self._handles[handle_index])
+        self.color_count += 1
 
     def close(self) -> None:
         """Ends the SDK's thread and closes the sensor; may be called twice, and after a failed constructor."""
@@ -297,8 +303,17 @@ class KinectReader(runtime.PyKinectRuntime):
 
 def _acquired(reader: Any, handle: int) -> Any | None:
     """The frame that an event announces, or None where the SDK has dropped it already."""
+    return _unless_gone(reader.GetFrameArrivedEventData(handle).FrameReference.AcquireFrame)
+
+
+def _latest(reader: Any) -> Any | None:
+    """The newest frame, or None where there is none since the last one."""
+    return _unless_gone(reader.AcquireLatestFrame)
+
+
+def _unless_gone(acquire: Callable[[], Any]) -> Any | None:
     try:
-        return reader.GetFrameArrivedEventData(handle).FrameReference.AcquireFrame()
+        return acquire()
     except COMError as error:
         if error.hresult & 0xFFFFFFFF == E_PENDING:
             return None

@@ -34,14 +34,15 @@ class Projects(Protocol):
 
 @dataclass
 class Delivery:
-    """One frame on its way: what ``AcquireFrame`` gives, or that it is gone."""
+    """One frame on its way: what acquiring it gives, or that it is gone, or the HRESULT of a failure."""
 
     bodies: Sequence[Body] = ()
     ticks: int = 0
     floor: tuple[float, ...] = FLOOR
     picture: np.ndarray | None = None
     is_pending: bool = False
-    is_broken: bool = False
+    is_fetched: bool = False
+    failure: int = 0
     taken: threading.Event = field(default_factory=threading.Event)
 
 
@@ -51,6 +52,8 @@ class Kinect:
     Attributes:
         is_available: What the sensor answers; False is unplugged.
         is_null: Whether the library gives a NULL pointer instead of a sensor.
+        refusal: HRESULT with which the sensor refuses to be opened, or 0.
+        pictures_converted: Color pictures that the library was asked to convert.
         color_map: The sensor's true map; the library's mapper follows it, or gives infinity while it is None.
         com: The library's objects and the references that the client holds.
         opened, closed: How often the sensor was.
@@ -61,7 +64,7 @@ class Kinect:
         self.unique_id = "012345670147"
         self.is_available, self.is_null = True, False
         self.color_map: Projects | None = ColorMap.default().shifted(2.5, -9.0)
-        self.opened = self.closed = 0
+        self.opened = self.closed = self.refusal = self.pictures_converted = 0
         self.events: dict[str, int] = {}
         self.current: dict[str, Delivery] = {}
         self.is_mapper_broken = False
@@ -103,9 +106,9 @@ class Kinect:
         """Announces a body frame that the library has dropped when the client asks for it."""
         self._announce("body", Delivery(is_pending=True))
 
-    def send_broken(self) -> None:
+    def send_broken(self, hresult: int = E_FAIL) -> None:
         """Announces a body frame whose fetching fails for good."""
-        self._announce("body", Delivery(is_broken=True))
+        self._announce("body", Delivery(failure=hresult))
 
     def send_picture(self, picture: np.ndarray) -> None:
         """Announces a color picture, (1080, 1920, 4) uint8 BGRA."""
@@ -142,6 +145,8 @@ class _Part:
 
 class _Sensor(_Part):
     def Open(self) -> None:
+        if self.kinect.refusal:
+            raise Failure(self.kinect.refusal)
         self.kinect.opened += 1
 
     def Close(self) -> None:
@@ -194,7 +199,19 @@ class _Source(_Part):
         if handle != self.kinect.events[self.kind]:
             raise Failure(E_FAIL)
         interface = {"body": "IBodyFrameArrivedEventArgs", "color": "IColorFrameArrivedEventArgs"}[self.kind]
-        return self.kinect.object(interface, _Arrival(self.kinect, self.kind, self.kinect.current[self.kind]))
+        delivery = self.kinect.current[self.kind]
+        if self.kind == "color":
+            delivery.taken.set()
+        return self.kinect.object(interface, _Arrival(self.kinect, self.kind, delivery))
+
+    def AcquireLatestFrame(self) -> ComObject:
+        delivery = self.kinect.current.get(self.kind)
+        if delivery is None or delivery.is_pending or delivery.is_fetched:
+            raise Failure(E_PENDING)
+        if delivery.failure:
+            raise Failure(delivery.failure)
+        delivery.is_fetched = True
+        return self.kinect.object("IColorFrame", _Picture(self.kinect, self.kind, delivery))
 
 
 class _Description(_Part):
@@ -207,23 +224,21 @@ class _Description(_Part):
 
 class _Arrival(_Part):
     def _get_FrameReference(self) -> ComObject:
-        interface = {"body": "IBodyFrameReference", "color": "IColorFrameReference"}[self.kind]
-        return self.kinect.object(interface, self)
+        return self.kinect.object("IBodyFrameReference", self)
 
     # The reference's slot.
     def AcquireFrame(self) -> ComObject:
         self.delivery.taken.set()
         if self.delivery.is_pending:
             raise Failure(E_PENDING)
-        if self.delivery.is_broken:
-            raise Failure(E_FAIL)
-        if self.kind == "color":
-            return self.kinect.object("IColorFrame", _Picture(self.kinect, self.kind, self.delivery))
+        if self.delivery.failure:
+            raise Failure(self.delivery.failure)
         return self.kinect.object("IBodyFrame", _Frame(self.kinect, self.kind, self.delivery))
 
 
 class _Picture(_Part):
     def CopyConvertedFrameDataToArray(self, capacity: int, address: int, _format: int) -> None:
+        self.kinect.pictures_converted += 1
         assert self.delivery.picture is not None and capacity == self.delivery.picture.nbytes
         ctypes.memmove(address, self.delivery.picture.ctypes.data, capacity)
 

@@ -115,7 +115,7 @@ def test_every_joint_is_drawn_on_its_place_in_the_color_picture(
     presenter = Presenter()
     with Pipeline(KinectV2Source(available_s=0.2), None) as pipeline:
         wanted = {"body", "color"}
-        assert eventually(lambda: wanted <= kinect.events.keys() and kinect.mapped_points > 0, within_s=10.0)
+        assert eventually(lambda: wanted <= kinect.events.keys() and kinect.mapped_points > 0, within_s=30.0)
         kinect.send_picture(picture_with_dots(dots))
         kinect.send(*people, time_s=1.0)
         view = wait_for(pipeline, shows(1.0))

@@ -20,7 +20,7 @@ from tests.kinect.sensor import FLOOR, Kinect, eventually
 from tests.kinect.windows import Windows, sensor_threads
 from tests.recordings import FIRST_ID, walking_body
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 
 
 def wait_for(pipeline: Pipeline, condition: object) -> PipelineView:
@@ -96,3 +96,26 @@ def test_a_missing_runtime_is_shown_as_its_sentence(windows: Windows) -> None:
     with Pipeline(KinectV2Source(), None) as pipeline:
         view = wait_for(pipeline, lambda view: view.status is SourceStatus.FAILED)
     assert [banner.text for banner in view.banners if "Kinect20.dll was not found" in banner.text]
+
+
+def test_a_sensor_that_another_program_holds_comes_when_it_is_free(kinect: Kinect) -> None:
+    kinect.refusal = 0x80070020
+    with Pipeline(KinectV2Source(available_s=0.05), None, first_delay_s=0.02) as pipeline:
+        view = wait_for(pipeline, lambda view: view.status is SourceStatus.FAILED)
+        assert any("another program holds it" in banner.text for banner in view.banners)
+        kinect.refusal = 0
+        assert eventually(lambda: "body" in kinect.events and kinect.mapped_points >= 300, within_s=WAIT_S)
+        kinect.send(walking_body(0.0), time_s=1.0)
+        view = wait_for(pipeline, shows(1.0))
+        assert view.status is SourceStatus.STREAMING and not view.banners
+
+
+def test_an_error_in_the_sensor_s_thread_is_a_banner_and_the_sensor_is_opened_again(kinect: Kinect) -> None:
+    with Pipeline(KinectV2Source(available_s=0.05), None, first_delay_s=0.02) as pipeline:
+        assert eventually(lambda: "body" in kinect.events and kinect.mapped_points >= 300, within_s=WAIT_S)
+        kinect.send_broken()
+        said = "its driver failed: error 0x80004005"
+        wait_for(pipeline, lambda view: any(said in banner.text for banner in view.banners))
+        assert eventually(lambda: kinect.opened == 2 and kinect.mapped_points >= 600, within_s=WAIT_S)
+        kinect.send(walking_body(0.0), time_s=1.0)
+        assert not wait_for(pipeline, shows(1.0)).banners

@@ -14,12 +14,12 @@ import pytest
 from calibration import store
 from calibration.color_map import ColorMap
 from live.sources.base import SourceStatus
-from live.sources.kinect_v2 import QUEUE_FRAMES, KinectV2Source
+from live.sources.kinect_v2 import HELD, QUEUE_FRAMES, KinectV2Source
 from live.sources.table import SOURCES, SourceOptions
 from skeleton.errors import SourceLost, SourceUnavailable
 from skeleton.frames import Body, BodyFrame
 from skeleton.layout import KINECT_V2
-from tests.kinect.sensor import COLOR_SIZE, FLOOR, Kinect, eventually
+from tests.kinect.sensor import COLOR_SIZE, FLOOR, Delivery, Kinect, eventually
 from tests.kinect.windows import Windows, sensor_threads
 from tests.recordings import assert_same_body, walking_body, walking_recording
 
@@ -217,9 +217,34 @@ def test_a_dropped_picture_leaves_the_last_one(source: KinectV2Source, kinect: K
     read(source)
     first = source.color()
     assert first is not None and first[0, 0].tolist() == [7, 7, 7]
-    kinect.send(time_s=1.1)
+    kinect.post("color", dropped := Delivery(is_pending=True))
+    assert dropped.taken.wait(READ_S)
+    kinect.send(time_s=1 + 1 / 30)
     read(source)
     assert source.color() is first
+
+
+def test_only_a_picture_that_is_asked_for_is_converted(source: KinectV2Source, kinect: Kinect) -> None:
+    source.open()
+    for drawn in range(3):
+        for value in range(4):
+            kinect.send_picture(np.full((1080, 1920, 4), 10 * drawn + value, dtype=np.uint8))
+        kinect.send(time_s=1 + drawn / 30)
+        read(source)
+        assert kinect.pictures_converted == drawn
+        picture = source.color()
+        assert picture is not None and picture[5, 5, 0] == 10 * drawn + 3 and source.color() is picture
+        assert kinect.pictures_converted == drawn + 1
+
+
+def test_a_picture_that_the_driver_cannot_give_is_a_driver_error(source: KinectV2Source, kinect: Kinect) -> None:
+    source.open()
+    kinect.post("color", broken := Delivery(failure=0x80004005))
+    assert broken.taken.wait(READ_S)
+    kinect.send(time_s=1.0)
+    read(source)
+    assert source.color() is None
+    assert "its driver failed: error 0x80004005" in read_until_lost(source).message
 
 
 # What a user reads.
@@ -285,6 +310,28 @@ def test_a_null_sensor_is_not_connected_either(source: KinectV2Source, kinect: K
     assert not kinect.com.alive
 
 
+@pytest.mark.parametrize("hresult", HELD, ids=list(HELD.values()))
+def test_a_sensor_that_another_program_holds_is_named(source: KinectV2Source, kinect: Kinect, hresult: int) -> None:
+    kinect.refusal = hresult
+    with pytest.raises(SourceUnavailable, match=r"but another program holds it\. Close other programs"):
+        source.open()
+    assert source.status is SourceStatus.FAILED and sensor_threads() == 0 and not kinect.com.alive
+    kinect.refusal = 0
+    assert source.open().kind == "kinect"
+    kinect.send_broken(hresult)
+    assert "another program holds it" in read_until_lost(source).message
+
+
+def test_a_sensor_that_cannot_be_opened_for_another_reason_has_the_number_of_it(
+    source: KinectV2Source, kinect: Kinect
+) -> None:
+    kinect.refusal = 0x80004005
+    with pytest.raises(
+        SourceUnavailable, match=r"must be connected, but .* gives none \(error 0x80004005.*\)\. Check"
+    ):
+        source.open()
+
+
 def test_a_sensor_that_was_unplugged_is_lost_after_its_last_frame(source: KinectV2Source, kinect: Kinect) -> None:
     source.open()
     kinect.send(time_s=1.0)
@@ -315,7 +362,7 @@ def test_a_driver_error_in_the_sdk_s_thread_reaches_the_reader(source: KinectV2S
     kinect.send(time_s=1.0)
     kinect.send_broken()
     assert read(source).index == 0
-    assert "its driver failed" in str(read_until_lost(source))
+    assert "its driver failed: error 0x80004005" in read_until_lost(source).message
 
 
 def test_a_lost_sensor_opens_again(source: KinectV2Source, kinect: Kinect) -> None:
