@@ -44,28 +44,32 @@ def _prepare(options: argparse.Namespace) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     from training import config
+    from training.seeds import is_seeds, resume_seeds, train_seeds
     from training.train import resume, train
 
     if options.resume:
-        if options.config or options.set or options.seed is not None or options.protocol:
-            raise ConfigError("A resumed run keeps its settings: --config, --set, --seed, --protocol do not apply.")
+        if options.config or options.set or options.seed is not None or options.seeds or options.protocol:
+            raise ConfigError(
+                "A resumed run keeps its settings: --config, --set, --seed, --seeds, --protocol do not apply."
+            )
         if options.output and options.output.resolve() != options.resume.resolve():
             raise ConfigError(f"A resumed run stays in its folder {options.resume}: --output cannot name another.")
-        run = resume(options.resume, data=options.data)
+        go_on = resume_seeds if is_seeds(options.resume) else resume
+        runs = go_on(options.resume, data=options.data)
     else:
         missing = [name for name in ("data", "protocol", "output") if not getattr(options, name)]
         if missing:
             raise ConfigError(f"Training needs --{', --'.join(missing)}.", remedy="Or --resume RUN.")
-        run = train(
-            data=options.data,
-            protocol=options.protocol,
-            output=options.output,
-            settings=config.load(file=options.config, assignments=options.set),
-            seed=options.seed or 0,
-            command=options.typed,
-        )
+        given = {name: getattr(options, name) for name in ("data", "protocol", "output")}
+        given |= {"settings": config.load(file=options.config, assignments=options.set), "command": options.typed}
+        first = options.seed or 0
+        if options.seeds:
+            runs = train_seeds(**given, seeds=range(first, first + options.seeds))
+        else:
+            runs = train(**given, seed=first)
     if os.environ.get("RANK", "0") == "0":  # torchrun numbers the processes it starts
-        print(f"{run.path}: {run.load('last')['epoch']} epochs; the model is {run.path / 'model.onnx'}")
+        for run in runs if isinstance(runs, list) else [runs]:
+            print(f"{run.path}: {run.load('last')['epoch']} epochs; the model is {run.path / 'model.onnx'}")
 
 
 def _export(options: argparse.Namespace) -> None:
@@ -173,7 +177,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--config", metavar="FILE", type=Path, help="recipe, such as training/recipes/ui-prmd.toml")
     train.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="see list")
     train.add_argument("--seed", metavar="N", type=_natural, help="what all randomness follows from (default 0)")
-    train.add_argument("--resume", metavar="RUN", type=Path, help="continue an interrupted run")
+    train.add_argument("--seeds", metavar="N", type=_positive, help="so many runs, with seeds counted up from --seed")
+    train.add_argument("--resume", metavar="RUN", type=Path, help="continue an interrupted run, or runs of --seeds")
 
     result_commands.add_to(command)
 

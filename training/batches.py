@@ -6,7 +6,7 @@ clip a window shows is decided by the ``*_times`` functions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -228,9 +228,9 @@ def middle_times(duration_s: Tensor, frames: int, *, span_s: float) -> Tensor:
     return _spread(start_s, start_s + span_s, frames).clamp(min=0).minimum(duration_s[:, None])
 
 
-def shuffled(indices: np.ndarray, count: int, *, generator: torch.Generator) -> Iterator[np.ndarray]:
-    """Yields all of ``indices`` once, in random order, in ``count`` batches of nearly equal size."""
-    yield from np.array_split(indices[torch.randperm(len(indices), generator=generator).numpy()], count)
+def shuffled(indices: np.ndarray, count: int, *, generator: torch.Generator) -> list[np.ndarray]:
+    """Returns all of ``indices`` once, in random order, in ``count`` batches of nearly equal size."""
+    return np.array_split(indices[torch.randperm(len(indices), generator=generator).numpy()], count)
 
 
 def _spread(start_s: Tensor, end_s: Tensor, frames: int) -> Tensor:

@@ -125,6 +125,11 @@ def observed(results: Sequence[tuple[str, dict[str, Any]]]) -> str:
 
 def learning_curve(rows: Sequence[dict[str, float]]) -> str:
     """Returns loss and top-1 of a run by epoch, from the rows of its results.csv."""
+    return _svg(learning_curve_figure(rows))
+
+
+def learning_curve_figure(rows: Sequence[dict[str, float]]) -> Figure:
+    """Draws what :func:`learning_curve` returns."""
     epochs = [row["epoch"] for row in rows]
     lines = (
         ("train_{}", "training people", OURS, "-"),
@@ -144,7 +149,7 @@ def learning_curve(rows: Sequence[dict[str, float]]) -> str:
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.grid(axis="y", color=FAINT, linewidth=0.8)
         axes.legend(loc="lower right", fontsize=8)
-        return _svg(figure)
+        return figure
 
 
 def _class_ticks(axes: Axes, labels: Sequence[str]) -> None:

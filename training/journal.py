@@ -33,7 +33,7 @@ class Journal:
     """
 
     def __init__(self, folder: Path, rows: Sequence[Row]) -> None:
-        self.folder = folder
+        self.folder, self.rows = folder, rows
         # Everything from the last row on is written again: a killed run may have written more, or less.
         self.board = SummaryWriter(str(folder), purge_step=len(rows) or None)
         if rows:
@@ -41,6 +41,7 @@ class Journal:
 
     def write(self, rows: Sequence[Row]) -> None:
         """Writes the table, and for TensorBoard its last row."""
+        self.rows = rows
         with replacing(self.folder / "results.csv") as file, file.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream)
             writer.writerow(COLUMNS)
@@ -56,6 +57,14 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.board.close()
+        if self.rows:
+            self._draw()
+
+    def _draw(self) -> None:
+        from training import figures  # Matplotlib takes most of a second, and is needed once, here
+
+        with replacing(self.folder / "learning-curve.png") as file:
+            file.write_bytes(figures.saved(figures.learning_curve_figure(self.rows), "png", dpi=120))
 
 
 class Bar(tqdm):

@@ -137,7 +137,7 @@ class Training:
                 remedy="Train again with a smaller learning_rate, or with gradient_clip.",
             )
         row: Row = {
-            "epoch": self.epoch + 1,
+            "epoch": float(self.epoch + 1),
             "learning_rate": self.learner.learning_rate,
             "train_loss": learned.loss,
             "train_top1": learned.top1,

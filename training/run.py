@@ -4,6 +4,7 @@ config.toml        the settings; --config takes it to repeat the run
 run.json           data set, protocol, people on each side, seed, command, versions
 split.csv          which clip trains, validates or tests
 results.csv        one row an epoch           events.out.*    the same for TensorBoard
+learning-curve.png the same as a picture
 last.pt  best.pt   checkpoints: tensors and plain values, loaded without unpickling anything else
 model.onnx         what the app opens; written at the end
 """

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from skeleton.errors import AppError, ConfigError, TrainingDataError
 from training import protocols
+from training.batches import require_floors
 from training.cache import Cache, open_cache
 from training.config import Settings, TrainingConfig
 from training.export import model_of
@@ -44,54 +45,82 @@ def train(
         AppError: Data, protocol, settings or folder that cannot be used; or Ctrl-C, after which every finished epoch
             is saved.
     """
-    config = settings.training
+    with joined(settings.training.device) as processes:
+        return train_in(
+            processes,
+            data=data,
+            protocol=protocol,
+            output=output,
+            settings=settings,
+            seed=seed,
+            command=command,
+            is_exported=is_exported,
+        )
+
+
+def train_in(
+    processes: Processes,
+    *,
+    data: Path,
+    protocol: str,
+    output: Path,
+    settings: Settings,
+    seed: int,
+    command: str,
+    is_exported: bool,
+) -> Run:
+    """Does what :func:`train` does, in processes that have joined already."""
     cache = open_cache(data)
-    split = split_of(cache, protocol, config)
-    with joined(config.device) as processes:
-        require_arithmetic(config, processes.device)
-        _require_windows(config, split, processes)
+    split = split_of(cache, protocol, settings.training)
+    _require_able(settings.training, cache, split, processes)
 
-        def begin() -> Run:
-            return start(
-                output, settings=settings, cache=cache, protocol=protocol, split=split, seed=seed, command=command
-            )
+    def begin() -> Run:
+        return start(
+            output, settings=settings, cache=cache, protocol=protocol, split=split, seed=seed, command=command
+        )
 
-        run = processes.first(begin) or open_run(output)
-        Training(run, cache, split, processes).run_epochs()
+    run = processes.first(begin) or open_run(output)
+    Training(run, cache, split, processes).run_epochs()
     if is_exported and processes.is_first:
-        write_model(run, data)
+        _write_model(run, data)
     return run
 
 
 def resume(path: Path, *, data: Path | None = None, is_exported: bool = True) -> Run:
-    """Continues an interrupted run to its end; a finished one gets its model file again.
+    """Continues an interrupted run to its end; a finished one gets its model file where it has none.
 
     Args:
         path: The run folder.
         data: The cache, where it is no longer where the run found it.
         is_exported: Whether the model file is written at the end.
+
+    Raises:
+        AppError: As :func:`train`; also no run, a damaged checkpoint, or other data than it began with.
     """
+    with joined(open_run(path).settings.training.device) as processes:
+        return resume_in(processes, path, data=data, is_exported=is_exported)
+
+
+def resume_in(processes: Processes, path: Path, *, data: Path | None, is_exported: bool) -> Run:
+    """Does what :func:`resume` does, in processes that have joined already."""
     run = open_run(path)
-    config = run.settings.training
     cache = open_cache(data or Path(run.facts["data"]))
     if (cache.dataset, len(cache)) != (run.facts["dataset"], run.facts.get("clips")):
         raise TrainingDataError(
             f"The run {path} was started on {run.facts.get('clips')} clips of {run.facts['dataset']}, but "
             f"{cache.path} has {len(cache)} of {cache.dataset}."
         )
-    split = split_of(cache, run.facts["protocol"], config)
+    split = split_of(cache, run.facts["protocol"], run.settings.training)
     if fingerprint(cache, split) != run.facts.get("fingerprint"):
         raise TrainingDataError(
             f"The run {path} must go on with the clips it began with, but {cache.path} has others."
         )
-    with joined(config.device) as processes:
-        require_arithmetic(config, processes.device)
-        _require_windows(config, split, processes)
-        training = Training(run, cache, split, processes)
-        training.restore(run.load("last"))
-        training.run_epochs()
+    _require_able(run.settings.training, cache, split, processes)
+    training = Training(run, cache, split, processes)
+    training.restore(run.load("last"))
+    training.run_epochs()
     if is_exported and processes.is_first:
-        write_model(run, cache.path)
+        _write_model(run, cache.path)
     return run
 
 
@@ -105,7 +134,7 @@ def split_of(cache: Cache, protocol: str, config: TrainingConfig) -> protocols.S
     )
 
 
-def write_model(run: Run, data: Path) -> None:
+def _write_model(run: Run, data: Path) -> None:
     """Writes the model file of a finished run into its folder."""
     try:
         model_of(run, data)
@@ -116,7 +145,11 @@ def write_model(run: Run, data: Path) -> None:
         ) from None
 
 
-def _require_windows(config: TrainingConfig, split: protocols.Split, processes: Processes) -> None:
+def _require_able(config: TrainingConfig, cache: Cache, split: protocols.Split, processes: Processes) -> None:
+    """Raises an error where these processes or data cannot do what is asked, before a folder is made."""
+    require_arithmetic(config, processes.device)
+    if config.leveled:
+        require_floors(cache)
     smallest = min(config.batch_size, len(split.train))
     if smallest < processes.count:
         raise ConfigError(

@@ -72,7 +72,7 @@ class Windows:
         self.shelf, self.indices, self.config = shelf, indices, config
         self.frames, self.seed, self.processes = frames, seed, processes
         self.fixed_s = self._fixed_times() if config.augment == "paper" else None
-        self.strength = Strength() if config.augment == "paper" else strength(config)
+        self.mirror_labels = shelf.cache.mirror_labels.tolist()
 
     @property
     def steps(self) -> int:
@@ -97,17 +97,17 @@ class Windows:
         cache = self.shelf.cache
         clips = self.shelf.take(self.indices[shown % len(self.indices)])
         if self.fixed_s is None:
-            moments_s = random_times(clips, self.frames, self.config, generator)
+            joints, seen, labels = augment(
+                *batches.resample(clips, random_times(clips, self.frames, self.config, generator)),
+                clips.labels,
+                strength=strength(self.config),
+                layout=cache.layout,
+                mirror_labels=self.mirror_labels,
+                generator=generator,
+            )
         else:
-            moments_s = self.fixed_s[torch.from_numpy(shown).to(self.fixed_s.device)]
-        joints, seen, labels = augment(
-            *batches.resample(clips, moments_s),
-            clips.labels,
-            strength=self.strength,
-            layout=cache.layout,
-            mirror_labels=cache.mirror_labels.tolist(),
-            generator=generator,
-        )
+            joints, seen = batches.resample(clips, self.fixed_s[torch.from_numpy(shown).to(self.shelf.device)])
+            labels = clips.labels
         targets = functional.one_hot(labels, len(cache.labels)).float()
         if self.config.mixup:
             joints, seen, targets = mix(joints, seen, targets, parameter=self.config.mixup, random=random)

@@ -1,4 +1,4 @@
-"""From clips to a model file, on a data set of seconds: the same seed, an interruption, damaged runs."""
+"""From clips to a model file, on a data set of seconds: the same seed, damaged runs."""
 
 from __future__ import annotations
 
@@ -6,10 +6,6 @@ import csv
 import json
 import math
 import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,17 +15,15 @@ import pytest
 import torch
 
 from models.card import ModelCard
-from skeleton.errors import AppError, ConfigError, TrainingDataError
+from skeleton.errors import ConfigError, TrainingDataError
 from tests.training.conftest import SMALL
-from training import config, export, run, train
+from training import config, export, train
 from training.__main__ import main
 from training.augment import mix
-from training.learner import Learner, learning_rate_share
+from training.learner import learning_rate_share
 from training.run import Run
-from training.windows import Batch
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PATIENCE_S = 240.0
 
 
 def trained(data: Path, output: Path, *settings: str, seed: int = 0) -> Run:
@@ -125,63 +119,6 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(synthetic: Pa
         for name, seed in (("one", 7), ("same", 7), ("other", 8))
     )
     assert is_same(weights(one), weights(same)) and not is_same(weights(one), weights(other))
-
-
-class _StopAfter:
-    """Presses Ctrl-C in the given epoch, after a few steps of it."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, steps: int) -> None:
-        original, self.left = Learner.step, steps
-
-        def step(learner: Learner, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-            done = original(learner, batch)
-            self.left -= 1
-            if self.left == 0:
-                raise KeyboardInterrupt
-            return done
-
-        monkeypatch.setattr(Learner, "step", step)
-
-
-@pytest.mark.parametrize("steps", [1, 3, 5])
-def test_an_interrupted_and_resumed_run_ends_like_one_that_was_not(
-    synthetic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
-) -> None:
-    whole = trained(synthetic, tmp_path / "whole", "epochs=3", "dropout=0.3")
-    with monkeypatch.context() as patch:
-        _StopAfter(patch, steps=steps)  # an epoch has two steps
-        with pytest.raises(AppError, match=rf"{(steps - 1) // 2} of 3 epochs are saved.*--resume"):
-            trained(synthetic, tmp_path / "stopped", "epochs=3", "dropout=0.3")
-    resumed = train.resume(tmp_path / "stopped", is_exported=False)
-    assert is_same(weights(resumed), weights(whole))
-    assert [row["epoch"] for row in rows(resumed)] == ["1", "2", "3"]
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to one process")
-def test_ctrl_c_ends_the_command_with_one_sentence_and_the_run_goes_on(synthetic: Path, tmp_path: Path) -> None:
-    output = tmp_path / "run"
-    command = [sys.executable, "-m", "training", "train", "--data", str(synthetic), "--protocol", "odd-even"]
-    command += ["--output", str(output), "--set", *SMALL, "epochs=100000"]
-    with subprocess.Popen(
-        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            wait_for(lambda: (output / "results.csv").exists() or process.poll() is not None)
-            process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=PATIENCE_S)
-        finally:
-            process.kill()
-    assert process.returncode == 1 and out == "" and "Traceback" not in err
-    assert err.splitlines()[-1].startswith("error: Interrupted;") and f"--resume {output}" in err
-    assert run.open_run(output).load("last")["epoch"] >= 1
-    assert not list(output.glob("*.part"))
-
-
-def wait_for(condition) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, "nothing happened"
-        time.sleep(0.05)
 
 
 def test_learning_changes_only_what_training_people_show(synthetic: Path, tmp_path: Path) -> None:

@@ -1,0 +1,101 @@
+"""One step of learning: what it changes, in which arithmetic, and what a machine cannot do."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+
+from skeleton.errors import ConfigError
+from skeleton.layout import KINECT_V2_19
+from tests.training.conftest import SMALL
+from training import config, learner
+from training.learner import Learner
+from training.processes import Processes
+from training.windows import Batch
+
+B, T, V, K = 6, 11, len(KINECT_V2_19), 3
+CPU = torch.device("cpu")
+
+
+def made(*settings: str, total_steps: int = 40) -> Learner:
+    chosen = config.load(assignments=[*SMALL, f"frames={T}", *settings])
+    shape = chosen.network_config(joints=KINECT_V2_19.joints, classes=K, persons=1)
+    return Learner(chosen.training, shape, total_steps=total_steps, seed=1, processes=Processes(0, 1, CPU))
+
+
+def batch() -> Batch:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(B) % K
+    joints = torch.randn((B, 1, T, V, 3), generator=generator) + labels[:, None, None, None, None]
+    return Batch(joints, torch.ones(B, 1, T, V, dtype=torch.bool), labels, torch.eye(K)[labels], 1.0)
+
+
+@pytest.mark.parametrize("settings", [(), ("precision=bfloat16",), ("average_decay=0.5",)], ids=str)
+def test_a_batch_is_learned(settings: tuple[str, ...]) -> None:
+    one = made(*settings, "learning_rate=0.01")
+    losses = [float(one.step(batch())[0]) for _ in range(40)]
+    assert losses[-1] < 0.7 * losses[0] and one.steps == 40 and one.learning_rate < 1e-4
+    assert all(weight.dtype == torch.float32 for weight in one.network.parameters())
+
+
+def test_bfloat16_computes_the_convolutions_in_bfloat16_and_the_loss_in_float32() -> None:
+    seen: dict[str, torch.dtype] = {}
+    for precision, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+        one = made(f"precision={precision}")
+        convolution = next(part for part in one.network.modules() if isinstance(part, torch.nn.Conv2d))
+        convolution.register_forward_hook(lambda part, given, result: seen.update(convolution=result.dtype))
+        loss, logits = one.step(batch())
+        assert seen["convolution"] == dtype and loss.dtype == logits.dtype == torch.float32
+
+
+def test_the_average_follows_weights_and_statistics() -> None:
+    one = made("average_decay=0.5")
+    one.steps = 100  # past the first steps, which count fully
+    before = copy.deepcopy(one.averaged.state_dict())
+    one.step(batch())
+    for name, new in one.network.state_dict().items():
+        if new.is_floating_point():
+            assert torch.allclose(one.averaged.state_dict()[name], (before[name] + new) / 2, atol=1e-6), name
+        else:
+            assert torch.equal(one.averaged.state_dict()[name], new), name
+    without = made("average_decay=0.0")
+    assert without.averaged is without.network
+
+
+def test_gradients_are_clipped_to_the_given_length() -> None:
+    lengths = {}
+    for clip in (0.0, 1e-3):
+        one = made(f"gradient_clip={clip}")
+        one.step(batch())
+        lengths[clip] = float(torch.cat([weight.grad.flatten() for weight in one.network.parameters()]).norm())
+    assert lengths[1e-3] == pytest.approx(1e-3, rel=1e-3) and lengths[0.0] > 0.01
+
+
+def test_compiled_and_plain_networks_keep_the_same_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever torch.compile makes of it, a checkpoint fits both."""
+    original = torch.nn.Module.compile
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda part: original(part, backend="eager"))
+    monkeypatch.setattr(learner.shutil, "which", lambda name: "/usr/bin/compiler")
+    compiled, plain = made("compile=true"), made()
+    assert compiled.network._compiled_call_impl is not None and plain.network._compiled_call_impl is None
+    assert compiled.state()["network"].keys() == plain.state()["network"].keys()
+    assert float(compiled.step(batch())[0]) == pytest.approx(float(plain.step(batch())[0]), rel=1e-4)
+    plain.restore(compiled.state())
+
+
+def test_a_machine_without_a_compiler_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learner.shutil, "which", lambda name: None)
+    monkeypatch.setattr(learner.importlib.util, "find_spec", lambda name: None)
+    chosen = config.load(assignments=["compile=true"]).training
+    for device, missing in ((CPU, "C\\+\\+ compiler"), (torch.device("cuda", 0), "triton")):
+        with pytest.raises(ConfigError, match=rf"compile needs the .*{missing}"):
+            learner.require_arithmetic(chosen, device)
+
+
+def test_a_gpu_without_bfloat16_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "an old card")
+    with pytest.raises(ConfigError, match="an old card cannot compute"):
+        learner.require_arithmetic(config.load(assignments=["precision=bfloat16"]).training, torch.device("cuda", 0))

@@ -1,0 +1,156 @@
+"""Processes that train together, as torchrun starts them: the same network, one writer, and an end when one ends."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+
+from skeleton.errors import ConfigError
+from tests.training.conftest import SMALL
+from training import config, processes, train
+from training.run import Run, open_run
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PATIENCE_S = 300.0
+SAME_WINDOWS = (
+    *SMALL,
+    "span_share=0.0",
+    "sampling_share=0.0",
+    "smallest_crop=1.0",
+    "rotation_deg=0.0",
+    "size_change=0.0",
+    "joint_dropout=0.0",
+    "mirror_share=0.0",
+    "batch_norm=false",
+    "average_decay=0.5",
+    "batch_size=7",
+)
+"""Nothing that each process draws for itself, no statistics of a process's own part, batches that do not halve."""
+
+pytestmark = [
+    pytest.mark.skipif(os.name == "nt" or not torch.distributed.is_gloo_available(), reason="needs gloo and signals"),
+    pytest.mark.slow,
+]
+
+
+@contextmanager
+def started(data: Path, output: Path, *settings: str) -> Iterator[subprocess.Popen[str]]:
+    """Two processes on the CPU, in a process group of their own, like a command in a terminal."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    command += ["--master-addr", "127.0.0.1", "--master-port", str(port), "-m", "training", "train"]
+    command += ["--data", str(data), "--protocol", "odd-even", "--output", str(output), "--set", *settings]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        command,
+        cwd=REPOSITORY,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def losses(made: Run) -> list[tuple[float, float]]:
+    with (made.path / "results.csv").open(newline="", encoding="utf-8") as stream:
+        return [(float(row["train_loss"]), float(row["val_loss"])) for row in csv.DictReader(stream)]
+
+
+def test_two_processes_learn_what_one_does(synthetic: Path, tmp_path: Path) -> None:
+    settings = (*SAME_WINDOWS, "epochs=3")
+    alone = train.train(
+        data=synthetic,
+        protocol="odd-even",
+        output=tmp_path / "alone",
+        settings=config.load(assignments=settings),
+        is_exported=False,
+    )
+    with started(synthetic, tmp_path / "together", *settings) as process:
+        said, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, said
+    assert said.count("3 epochs; the model is") == 1
+    together = open_run(tmp_path / "together")
+    for one, other in zip(losses(alone), losses(together), strict=True):
+        assert one == pytest.approx(other, rel=1e-4)
+    one, other = alone.load("last")["averaged"], together.load("last")["averaged"]
+    assert all(torch.allclose(one[name], other[name], atol=1e-4) for name in one)
+    assert (together.path / "model.onnx").is_file() and len(list(together.path.glob("events.out.*"))) == 1
+
+
+@pytest.mark.parametrize("who", ["everybody, by Ctrl-C", "one of them, by kill -9"])
+def test_all_end_when_one_does_and_the_run_goes_on_alone(synthetic: Path, tmp_path: Path, who: str) -> None:
+    output = tmp_path / "run"
+    with started(synthetic, output, *SMALL, "epochs=100000") as process:
+        wait_for(lambda: (output / "results.csv").exists() or process.poll() is not None)
+        assert process.poll() is None, process.communicate()[0]
+        workers = children(process.pid)
+        assert len(workers) == 2
+        if who.startswith("one"):
+            os.kill(workers[1], signal.SIGKILL)
+        else:
+            os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=PATIENCE_S)
+    assert process.returncode != 0
+    wait_for(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
+    stopped = open_run(output)
+    epochs = stopped.load("last")["epoch"]
+    assert epochs >= 1 and not list(output.glob("*.part"))
+    text = (output / "config.toml").read_text().replace("epochs = 100000", f"epochs = {epochs + 1}")
+    (output / "config.toml").write_text(text)
+    assert train.resume(output, is_exported=False).load("last")["epoch"] == epochs + 1
+
+
+def test_what_the_first_process_refuses_ends_all_with_its_sentence(synthetic: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    with started(synthetic, tmp_path / "run", *SMALL, "epochs=1") as process:
+        said, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode != 0 and "The run folder must be new" in said
+    assert not list((tmp_path / "run").iterdir())
+
+
+def test_more_processes_than_windows_in_a_step_are_refused(synthetic: Path, tmp_path: Path) -> None:
+    many = processes.Processes(0, 9, torch.device("cpu"))
+    with pytest.raises(ConfigError, match="9 processes share 8"):
+        train.train_in(
+            many,
+            data=synthetic,
+            protocol="odd-even",
+            output=tmp_path / "run",
+            settings=config.load(assignments=SMALL),
+            seed=0,
+            command="",
+            is_exported=False,
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def children(parent: int) -> list[int]:
+    """Process numbers of the children, in the order they were started."""
+    listed = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return sorted(int(number) for number in listed)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, "nothing happened"
+        time.sleep(0.05)
