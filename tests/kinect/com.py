@@ -7,6 +7,7 @@ what crosses between pykinect2 and the stand-in sensor is bytes at addresses, as
 from __future__ import annotations
 
 import ctypes
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ IN, OUT = 1, 2
 """Flags of a parameter."""
 E_NOTIMPL = 0x80004001
 E_FAIL = 0x80004005
+MOST_RELEASED = 10_000
+"""Released objects whose addresses stay taken: those of some ten seconds at full rate."""
 
 
 class COMError(Exception):
@@ -113,7 +116,8 @@ class ComServer:
     def __init__(self) -> None:
         self.alive: dict[int, ComObject] = {}
         self.faults: list[str] = []
-        self._objects: dict[int, ComObject] = {}  # addresses stay taken, so that a stale one is recognized
+        self._objects: dict[int, ComObject] = {}
+        self._released: deque[int] = deque()  # their addresses stay taken, so that a stale one is recognized
         self._tables: dict[Any, Any] = {}
         self._thunks: list[Any] = []
 
@@ -144,12 +148,21 @@ class ComServer:
             target.references += 1 if name == "AddRef" else -1
             if target.references == 0:
                 del self.alive[this]
+                self._forget_after(this)
             return target.references
 
         if name == "QueryInterface":
             refuse = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
             return refuse(lambda *_: Failure(E_NOTIMPL).hresult)
         return ctypes.CFUNCTYPE(ctypes.c_ulong, ctypes.c_void_p)(count)
+
+    def _forget_after(self, address: int) -> None:
+        """Remembers a released object for a while: a sensor makes a thousand objects a second."""
+        self._released.append(address)
+        if len(self._released) > MOST_RELEASED:
+            oldest = self._released.popleft()
+            if oldest not in self.alive:
+                self._objects.pop(oldest, None)
 
     def _called(self, this: int, name: str) -> ComObject:
         if this not in self.alive:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -11,10 +12,16 @@ from live.sources.kinect_v2 import KinectV2Source
 from tests.kinect.sensor import Kinect
 from tests.kinect.windows import Windows, installed
 
+ANOTHER_TEXT = os.environ.get("KAR_PYKINECT2", "")
+"""A folder with another text of pykinect2, such as a checkout of its repository: every test runs with it as well."""
+TEXTS = ["installed", "KAR_PYKINECT2"] if ANOTHER_TEXT else ["installed"]
 
-@pytest.fixture
-def windows() -> Iterator[Windows]:
+
+@pytest.fixture(params=TEXTS)
+def windows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Windows]:
     """Windows without the Kinect runtime."""
+    if request.param == "KAR_PYKINECT2":
+        monkeypatch.syspath_prepend(ANOTHER_TEXT)
     missing = [name for name in ("pykinect2", "comtypes") if importlib.util.find_spec(name) is None]
     if missing:
         pytest.skip(f"{' and '.join(missing)} not installed; see requirements-dev.txt")

@@ -19,6 +19,7 @@ from live.sources.table import SOURCES, SourceOptions
 from skeleton.errors import SourceLost, SourceUnavailable
 from skeleton.frames import Body, BodyFrame
 from skeleton.layout import KINECT_V2
+from tests.kinect.conftest import ANOTHER_TEXT
 from tests.kinect.sensor import COLOR_SIZE, FLOOR, Delivery, Kinect, eventually
 from tests.kinect.windows import Windows, sensor_threads
 from tests.recordings import assert_same_body, walking_body, walking_recording
@@ -425,6 +426,17 @@ def test_nothing_stays_patched_after_an_import_that_failed(windows: Windows) -> 
         importlib.import_module("live.sources.kinect_v2_binding")
     assert (ctypes.sizeof, comtypes._check_version, comtypes.sizeof) == before
     assert "numpy.distutils.system_info" not in sys.modules
+
+
+def test_the_repository_s_text_of_pykinect2_is_the_one_that_runs(
+    kinect: Kinect, request: pytest.FixtureRequest
+) -> None:
+    if not ANOTHER_TEXT:
+        pytest.skip("set KAR_PYKINECT2 to a checkout of pykinect2's repository")
+    binding = importlib.import_module("live.sources.kinect_v2_binding")
+    is_repository = "[KAR_PYKINECT2]" in request.node.name
+    assert Path(binding.runtime.__file__).is_relative_to(Path(ANOTHER_TEXT).resolve()) == is_repository
+    assert hasattr(binding.runtime.PyKinectRuntime, "get_last_infrared_frame") == is_repository
 
 
 def test_pykinect2_does_not_import_without_the_binding(kinect: Kinect) -> None:
