@@ -57,11 +57,12 @@ def _as_published(splits: Sequence[dict[str, Any]]) -> Iterator[Finding]:
             yield Finding(
                 NOTE,
                 f"Protocol {row['name']} has {row['shared_subjects']} people and {row['shared_groups']} performances "
-                f"on both sides, as it is published.",
+                f"on both sides, as it is defined.",
             )
         elif row["shared_subjects"]:
             yield Finding(
-                NOTE, f"Protocol {row['name']} has {row['shared_subjects']} people on both sides, as it is published."
+                NOTE,
+                f"Protocol {row['name']} has {row['shared_subjects']} people on both sides, as it is defined.",
             )
 
 

@@ -220,7 +220,7 @@ def test_what_a_published_protocol_shares_is_a_note(tmp_path: Path) -> None:
             views.append(dataclasses.replace(clip, item=facts, joints=clip.joints + np.float32(0.001 * camera)))
     found = said(cache_of(tmp_path, views, protocols=("xview",)))
     assert found[SPOILS] == [] and found[NOTE] == [
-        "Protocol xview has 4 people and 60 performances on both sides, as it is published."
+        "Protocol xview has 4 people and 60 performances on both sides, as it is defined."
     ]
 
 
