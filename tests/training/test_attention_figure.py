@@ -64,8 +64,9 @@ def test_joints_are_sized_and_frames_bordered_by_the_weights_on_the_cards_scale(
             np.testing.assert_allclose(sizes(axes), expected_sizes(answer.joint_attention[0], low, high), rtol=1e-5)
             weight = float(abs(answer.frame_attention[0, frame]))
             level = float(np.clip((weight - low) / (high - low), 0, 1))
-            width = {spine.get_linewidth() for spine in axes.spines.values()}
-            assert width == {pytest.approx(attention_figure.THINNEST_BORDER + level * attention_figure.WIDEST_BORDER)}
+            (width,) = {spine.get_linewidth() for spine in axes.spines.values()}
+            expected = attention_figure.THINNEST_BORDER + level * attention_figure.WIDEST_BORDER
+            assert width == pytest.approx(expected, rel=1e-5)
             assert f"|t| {weight:.3f}" in texts(part)
             (bones,) = (item for item in axes.collections if isinstance(item, LineCollection))
             assert len(bones.get_segments()) == len(KINECT_V2_19.bones)
