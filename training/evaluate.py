@@ -95,7 +95,7 @@ def evaluate(
         **calibration(truth, answers.whole),
         "observed": _observed(cache, test, answers, shares),
         "per_subject": _per_subject(subjects, answers),
-        "trained_on_tested": _trained_on_tested(card.trained_on, cache.dataset, subjects),
+        "trained_on_tested": trained_on_tested(card.trained_on, cache.dataset, protocol, subjects),
         "wrong": _wrong(cache, model, test, answers.whole),
         "span_s": card.span_s,
         "temperature": card.temperature,
@@ -215,10 +215,15 @@ def _per_subject(subjects: np.ndarray, answers: Answers) -> list[dict[str, Any]]
     ]
 
 
-def _trained_on_tested(trained_on: dict[str, Any], dataset: str, subjects: np.ndarray) -> list[int]:
-    """The people of the test side whom the card lists as training people: then the numbers mean little."""
+def trained_on_tested(trained_on: dict[str, Any], dataset: str, protocol: str, subjects: np.ndarray) -> list[int]:
+    """Returns the people of the test side whom the card lists as training people: then the numbers mean little.
+
+    None for a protocol that has people on both sides by its definition, such as a cross-view one.
+    """
     trainers = trained_on.get("subjects")
     if trained_on.get("dataset") != dataset or not isinstance(trainers, list):
+        return []
+    if protocols.find(protocol)[0].shares_people:
         return []
     return sorted({int(subject) for subject in subjects} & {item for item in trainers if isinstance(item, int)})
 

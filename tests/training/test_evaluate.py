@@ -16,7 +16,7 @@ from skeleton.formats.table import open_recording
 from training.__main__ import main
 from training.cache import Cache, open_cache
 from training.clip_windows import LIVE_STEP_S, duration_s, live_ends_s, live_window, whole_window
-from training.evaluate import DETAILS, SHARES, WHOLE_ONLY, evaluate
+from training.evaluate import DETAILS, SHARES, WHOLE_ONLY, evaluate, trained_on_tested
 from training.export import summary
 
 
@@ -133,6 +133,23 @@ def test_every_wrong_clip_can_be_opened_in_the_app(
 
 def test_a_model_that_is_tested_on_people_who_trained_it_is_named(model: Path, synthetic: Path) -> None:
     assert evaluate(model, synthetic, "loso-3", shares=WHOLE_ONLY)["trained_on_tested"] == [3]
+
+
+@pytest.mark.parametrize(
+    ("trained_on", "dataset", "protocol", "named"),
+    [
+        pytest.param({"dataset": "a", "subjects": [1, 4, 2]}, "a", "odd-even", [2, 4], id="on both sides"),
+        pytest.param({"dataset": "a", "subjects": [1, 3]}, "a", "odd-even", [], id="on one side"),
+        pytest.param({"dataset": "b", "subjects": [2]}, "a", "odd-even", [], id="other people with the same number"),
+        pytest.param({"dataset": "a", "subjects": [2]}, "a", "xview", [], id="the protocol divides cameras"),
+        pytest.param({"dataset": "a", "subjects": "2"}, "a", "odd-even", [], id="a card of strangers"),
+        pytest.param({}, "a", "odd-even", [], id="a card that does not say"),
+    ],
+)
+def test_people_on_both_sides_are_named_where_the_protocol_divides_people(
+    trained_on: dict, dataset: str, protocol: str, named: list[int]
+) -> None:
+    assert trained_on_tested(trained_on, dataset, protocol, np.array([2, 4, 2, 6])) == named
 
 
 def test_the_command_prints_one_json_object_or_says_all_in_words(
