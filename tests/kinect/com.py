@@ -15,8 +15,8 @@ IN, OUT = 1, 2
 """Flags of a parameter."""
 E_NOTIMPL = 0x80004001
 E_FAIL = 0x80004005
-MOST_RELEASED = 10_000
-"""Released objects whose addresses stay taken: those of some ten seconds at full rate."""
+MOST_RELEASED = 1000
+"""Released objects whose addresses stay taken: those of some seconds at full rate."""
 
 
 class COMError(Exception):

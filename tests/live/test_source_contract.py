@@ -26,7 +26,7 @@ def options(tmp_path: Path) -> SourceOptions:
 
 @pytest.fixture(params=sorted(SOURCES))
 def source(request: pytest.FixtureRequest, options: SourceOptions) -> Source:
-    """A source of each kind that this machine can open."""
+    """A source of each kind that this machine can open; tests/kinect runs this suite over the Kinect everywhere."""
     made = SOURCES[request.param](options)
     try:
         made.open()
