@@ -17,12 +17,13 @@ def body(*, x_m: float = 0.0, width_m: float = 0.5) -> np.ndarray:
     return np.stack([x_m + width_m * (share - 0.5), 1.5 * share - 0.8, np.full(25, 3.0)], axis=1)
 
 
-def text(frames: Sequence[Mapping[int, np.ndarray]]) -> bytes:
-    """The file of these frames: id -> (25, 3) meters."""
+def text(frames: Sequence[Mapping[int, np.ndarray]], *, repeat: int = 0) -> bytes:
+    """The file of these frames: id -> (25, 3) meters; the body ``repeat`` stands twice in each of its frames."""
     lines = [f"{len(frames)}"]
-    for bodies in frames:
+    for frame in frames:
+        bodies = [row for row in frame.items() for _ in range(1 + (row[0] == repeat))]
         lines.append(f"{len(bodies)}")
-        for identity, joints in bodies.items():
+        for identity, joints in bodies:
             lines += [f"{identity} 0 1 1 1 1 0 0.02 0.05 2", "25"]
             lines += [f"{x:.7g} {y:.7g} {z:.7g} 1 2 3 4 0.1 0.2 0.3 0.4 2" for x, y, z in joints.tolist()]
     return "".join(f"{line}\r\n" for line in lines).encode("ascii")

@@ -2,8 +2,8 @@
 
 The tracker takes chairs and tables for bodies, and gives a person who was lost a new id. The rules and their numbers
 are those of most published results (the step was published with SGN and is used by CTR-GCN, InfoGCN, HD-GCN, pyskl
-and others). Two faults of it are mended here: a body that leaves and returns keeps its place in time, and a body that
-is spliced in never replaces frames of the one before.
+and others). Its faults are mended here: a body that leaves and returns keeps its place in time; a body that is spliced
+in never replaces frames of the one before, and it may fill a gap between two that were.
 """
 
 from __future__ import annotations
@@ -135,15 +135,17 @@ def _is_wide(joints: np.ndarray) -> np.ndarray:
 def _merged(tracks: Sequence[_Track], persons: int) -> list[list[_Track]]:
     """Each track joins the first person who is not there at its time; who moves most chooses first."""
     people: list[list[_Track]] = [[] for _ in range(persons)]
-    spans: list[tuple[int, int] | None] = [None] * persons
     for track in tracks:
-        first, last = int(track.frames[0]), int(track.frames[-1])
-        for place, span in enumerate(spans):
-            if span is None or min(span[1], last) <= max(span[0], first):  # at most one frame in common
-                people[place].append(track)
-                spans[place] = (first, last) if span is None else (min(span[0], first), max(span[1], last))
-                break
+        free = (person for person in people if not any(_overlap(track, other) for other in person))
+        person = next(free, None)
+        if person is not None:
+            person.append(track)
     return [person for person in people if person]
+
+
+def _overlap(one: _Track, other: _Track) -> bool:
+    """Whether two tracks, each from its first to its last frame, have more than one frame in common."""
+    return bool(min(one.frames[-1], other.frames[-1]) > max(one.frames[0], other.frames[0]))
 
 
 def _spliced(person: Sequence[_Track]) -> np.ndarray:
