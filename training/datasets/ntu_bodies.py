@@ -2,8 +2,8 @@
 
 The tracker takes chairs and tables for bodies, and gives a person who was lost a new id. The rules and their numbers
 are those of most published results (the step was published with SGN and is used by CTR-GCN, InfoGCN, HD-GCN, pyskl
-and others). Its faults are mended here: a body that leaves and returns keeps its place in time; a body that is spliced
-in never replaces frames of the one before, and it may fill a gap between two that were.
+and others). Its faults are mended here: a body that leaves and returns keeps its place in time; a body spliced in
+never replaces frames of the one before, and it may fill a gap between two that were.
 """
 
 from __future__ import annotations
