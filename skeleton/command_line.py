@@ -22,7 +22,7 @@ def run(command: Callable[[], int | None], *, is_verbose: bool) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return command() or 0
-    except (AppError, OSError, MemoryError, KeyboardInterrupt) as error:
+    except (AppError, OSError, MemoryError, KeyboardInterrupt, ModuleNotFoundError) as error:
         if is_verbose:
             traceback.print_exc()
         print(f"error: {_sentence(error)}", file=sys.stderr)
@@ -35,4 +35,9 @@ def _sentence(error: BaseException) -> str:
         return f"{where}{error.strerror or error}."
     if isinstance(error, MemoryError):
         return "The computer's memory is not enough for this input."
+    if isinstance(error, ModuleNotFoundError):  # the app's packages are fewer than the training's
+        return (
+            f"The Python package '{(error.name or '').partition('.')[0]}' must be installed, but was not found. "
+            "Run 'pip install -r requirements.txt'."
+        )
     return "Interrupted." if isinstance(error, KeyboardInterrupt) else str(error)

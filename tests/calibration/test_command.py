@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -86,7 +85,7 @@ def test_a_mistake_is_one_sentence_and_exit_code_1(
 ) -> None:
     assert main(arguments) == 1
     error = capsys.readouterr().err
-    assert error.startswith("error: ") and sentence in error and error.count(os.linesep) == 1
+    assert error.startswith("error: ") and sentence in error and error.count("\n") == 1
 
 
 def test_a_recording_without_pixels_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,6 +65,7 @@ def test_a_wrong_setting_is_one_sentence(assignment: str, sentence: str) -> None
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [(b"count = ", "is not valid TOML"), (b"\xff\xfe", "is not valid TOML"), (b"#" * (1 << 21), "larger than 1 MiB")],
+    ids=["cut off", "not text", "too large"],  # the content as a name would be too long for Windows' environment
 )
 def test_a_file_that_is_no_settings_file_is_one_sentence(content: bytes, sentence: str, tmp_path: Path) -> None:
     file = tmp_path / "a.toml"
@@ -121,3 +122,13 @@ def test_a_name_that_the_terminal_cannot_show_is_no_error(monkeypatch: pytest.Mo
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="cp1252", write_through=True))
     assert run(lambda: print("\u65e5\udcff.csv: 3 frames"), is_verbose=False) == 0
     assert written.getvalue().rstrip() == b"\\u65e5\\udcff.csv: 3 frames"
+
+
+def test_a_package_that_only_training_needs_is_named_where_it_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    def command() -> None:
+        raise ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn")
+
+    assert run(command, is_verbose=False) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: The Python package 'torch' must be installed") and error.count("\n") == 1
+    assert "pip install -r requirements.txt" in error
