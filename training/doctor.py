@@ -114,7 +114,7 @@ def _about_clips(cache: Cache, quality: Quality) -> Iterator[Finding]:
     if sided:
         yield Finding(
             DOUBTFUL,
-            f"The mirror image of {listed(sided)} has no class of its own: train with --set mirror=0.",
+            f"The mirror image of {listed(sided)} has no class of its own: train with --set mirror_share=0.",
         )
     durations_s = _durations_s(cache)
     yield from strange(cache, durations_s < SHORT_S, f"shorter than {SHORT_S} s", severity=DOUBTFUL)

@@ -14,7 +14,7 @@ import pytest
 from skeleton.layout import NOT_TRACKED
 from tests.training import conftest
 from tests.training.conftest import DESCRIPTION, LAYOUT
-from training import cache_writer
+from training import cache_writer, config
 from training.__main__ import main
 from training.cache import Cache, open_cache
 from training.datasets.base import Clip, Refusal
@@ -190,8 +190,9 @@ def test_what_is_amiss_is_said(tmp_path: Path, change: Change, severity: str, se
 def test_a_mirror_image_without_a_class_is_named(tmp_path: Path) -> None:
     found = said(cache_of(tmp_path, list(clips()), mirrored_labels=()))
     assert found[DOUBTFUL] == [
-        "The mirror image of raise left, raise right has no class of its own: train with --set mirror=0."
+        "The mirror image of raise left, raise right has no class of its own: train with --set mirror_share=0."
     ]
+    config.load(assignments=["mirror_share=0"])  # what is advised can be done
 
 
 def test_who_records_alone_is_told_how_to_go_on(tmp_path: Path) -> None:

@@ -122,12 +122,18 @@ def test_a_table_names_parts_of_recordings(tmp_path: Path) -> None:
 
 def test_a_table_from_a_german_excel_is_read(tmp_path: Path) -> None:
     record(tmp_path / "own" / "a.csv", walking_recording(frames=61))
-    content = "file;label;subject;start;end\r\na.csv;Kniebeuge;Jürgen;0,5;1\r\na.csv;Gruß;Jürgen;1;1,5\r\n"
+    content = "file;label;subject;start;end\r\na.csv;Kniebeuge;Jürgen;0,5;1\r\na.csv;Gruß;Jürgen;1;0:01,5\r\n"
     for encoding in ("utf-8-sig", "cp1252"):
         (tmp_path / "own" / "labels.csv").write_bytes(content.encode(encoding))
         listing = listed(tmp_path / "own")
         assert listing.description.labels == ("Gruß", "Kniebeuge")
         assert [item.place[1:] for item in listing.items] == [(0.5, 1.0), (1.0, 1.5)]
+
+
+def test_times_can_be_written_as_the_app_shows_them(tmp_path: Path) -> None:
+    record(tmp_path / "own" / "a.csv")
+    table(tmp_path / "own", "a.csv,x,anna,1:02.5,1:00:00")
+    assert listed(tmp_path / "own").items[0].place[1:] == (62.5, 3600.0)
 
 
 def test_parts_that_overlap_show_one_performance(tmp_path: Path) -> None:
@@ -301,9 +307,10 @@ def rows(*lines: str, header: str = "file,label,subject,start,end") -> Callable[
         pytest.param(rows("bow/anna_1.mcap,,1,,"), "line 2: the column label must say", id="no label"),
         pytest.param(rows("bow/anna_1.mcap,a,,,"), "line 2: the column subject must say", id="no person"),
         pytest.param(rows("bow/anna_1.mcap,a"), "line 2: the column subject must say", id="a short line"),
-        pytest.param(rows("bow/anna_1.mcap,a,1,one,"), "the start must be seconds.*found 'one'", id="start in words"),
-        pytest.param(rows("bow/anna_1.mcap,a,1,-1,"), "the start must be seconds", id="start before all"),
-        pytest.param(rows("bow/anna_1.mcap,a,1,,nan"), "the end must be seconds", id="end that is no number"),
+        pytest.param(rows("bow/anna_1.mcap,a,1,one,"), "the start must be a time.*found 'one'", id="start in words"),
+        pytest.param(rows("bow/anna_1.mcap,a,1,-1,"), "the start must be a time", id="start before all"),
+        pytest.param(rows("bow/anna_1.mcap,a,1,1::2,"), "the start must be a time", id="start with a hole"),
+        pytest.param(rows("bow/anna_1.mcap,a,1,,nan"), "the end must be a time", id="end that is no number"),
         pytest.param(rows(*2 * ["bow/anna_1.mcap,a,1,0,0.5"]), "is listed again", id="a line twice"),
         pytest.param(rows("bow/anna_1.mcap,a,1,2,2"), "must end after it starts, found 2 s to 2 s", id="no length"),
     ],

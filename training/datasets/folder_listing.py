@@ -8,7 +8,8 @@ each of its lines is a part of a recording::
     monday/long.mcap,bow,anna,7,9.25
     ben.csv,wave,ben,,
 
-``start`` and ``end`` are seconds from the first frame of the file; empty is its beginning, and its end.
+``start`` and ``end`` are times from the first frame of the file, in seconds or as the app shows them (1:02.5); empty is
+its beginning, and its end.
 """
 
 from __future__ import annotations
@@ -158,12 +159,16 @@ def _seconds(where: str, column: str, text: str, *, empty: float) -> float:
     text = text.strip()
     if not text:
         return empty
-    try:
-        value = float(text.replace(",", "."))
-    except ValueError:
-        value = math.nan
+    value = 0.0
+    for part in text.replace(",", ".").split(":"):
+        try:
+            value = 60 * value + float(part)
+        except ValueError:
+            value = math.nan
     if not (math.isfinite(value) and value >= 0):
-        raise TrainingDataError(f"{where}: the {column} must be seconds from the first frame, found '{text[:40]}'.")
+        raise TrainingDataError(
+            f"{where}: the {column} must be a time from the first frame, such as 62.5 or 1:02.5, found '{text[:40]}'."
+        )
     return value
 
 
