@@ -8,8 +8,8 @@ each of its lines is a part of a recording::
     monday/long.mcap,bow,anna,7,9.25
     ben.csv,wave,ben,,
 
-``start`` and ``end`` are times from the first frame of the file, in seconds or as the app shows them (1:02.5); empty is
-its beginning, and its end.
+``start`` and ``end`` are times from the first frame of the file, in seconds or as the app shows them (1:02.5); empty
+is its beginning, and its end.
 """
 
 from __future__ import annotations
