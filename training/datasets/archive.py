@@ -97,10 +97,13 @@ class Folder(Files):
 
     def _read(self, name: str) -> bytes:
         try:
-            with (self.path / name).open("rb") as file:
-                return file.read(LARGEST_MEMBER + 1)  # it may have grown
+            with open(os.path.join(self.path, name), "rb", buffering=0) as file:
+                content = file.read(self.sizes[name] + 1)
         except OSError as error:
             raise self._refused(name, f"cannot be read ({error.strerror or error})") from None
+        if len(content) != self.sizes[name]:
+            raise self._refused(name, "has changed since it was listed")
+        return content
 
 
 class Joined(Files):
