@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.svg import BACKGROUND, INK, MARK, QUIET, line, text
 
 WIDTH, PANEL_HEIGHT, GAP = 860, 130, 36
-LEFT, RIGHT, TOP, BOTTOM = 110, 24, 50, 46
+LEFT, RIGHT, TOP, BOTTOM = 130, 24, 50, 46
 CURVE = "#3f7fbf"
 TICKS = 6
 
@@ -53,7 +53,7 @@ def course(minutes: np.ndarray, curves: Sequence[Curve], *, title: str, note: st
     for minute in np.linspace(0, last, TICKS):
         x = LEFT + minute / last * (WIDTH - LEFT - RIGHT)
         parts += [line(x, floor, x, floor + 5, QUIET)]
-        parts += [text(x, floor + 19, f"{minute:.3g}", size=11, fill=QUIET, anchor="middle")]
+        parts += [text(x, floor + 19, f"{minute:.1f}", size=11, fill=QUIET, anchor="middle")]
     parts.append(text((LEFT + WIDTH - RIGHT) / 2, floor + 37, "minutes", size=11, fill=QUIET, anchor="middle"))
     return "\n".join([*parts, "</svg>"]) + "\n"
 
