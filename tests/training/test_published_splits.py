@@ -200,3 +200,12 @@ def test_a_performance_on_two_sides_is_refused_where_it_is_not_published_so(cach
     clips["group"][clips["subject"] == 3] = clips["group"][clips["subject"] == 1][0]
     with pytest.raises(TrainingDataError, match="in train and test"):
         protocols.split(dataclasses.replace(caches["uestc"], clips=clips), "cs")
+
+
+def test_who_validates_shares_no_performance_with_who_trains_even_where_the_test_may(
+    caches: dict[str, Cache],
+) -> None:
+    clips = caches["ntu60"].clips.copy()
+    clips["group"][clips["subject"] == 2] = clips["group"][clips["subject"] == 1][0]
+    with pytest.raises(TrainingDataError, match="in train and validation"):
+        protocols.split(dataclasses.replace(caches["ntu60"], clips=clips), "xview", validation_subjects=1)
