@@ -9,8 +9,8 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-from skeleton.replacing import replacing
 from live.view import ActionEvent
+from skeleton.replacing import replacing
 
 COLUMNS = ("start_s", "end_s", "body", "label", "confidence")
 

@@ -23,11 +23,11 @@ from PyQt5.QtGui import QImage, QPainter
 from app.event_file import write_events
 from app.painting import ScenePainter
 from app.presenter import Presenter, ended
-from skeleton.replacing import replacing
 from app.video_panel import paint_panel
 from live.sources.color_video import opencv_can_name
 from live.view import ActionEvent, PipelineView
 from skeleton.errors import RecordingError
+from skeleton.replacing import replacing
 
 SIZE = (1280, 720)
 PANEL_WIDTH = 296
