@@ -21,8 +21,8 @@ from app import preflight
 HERE = Path(__file__).resolve().parent
 OLDEST, NEWEST = (3, 10), (3, 13)
 REQUIREMENTS = {"run": "requirements-app.txt", "test": "requirements-dev.txt"}
-TEST_PACKAGES = {"Xvfb": "xvfb", "xdotool": "xdotool"}
-"""Programs that the window's tests use, and the Debian package of each."""
+TEST_PACKAGES = {"Xvfb": "xvfb", "xdotool": "xdotool", "readelf": "binutils"}
+"""Programs that the app's tests use, and the Debian package of each."""
 
 
 def main(arguments: list[str]) -> int:
