@@ -6,7 +6,6 @@ is damaged, too large or of another kind is a sentence and a :class:`Calibration
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import json
@@ -14,7 +13,6 @@ import math
 import os
 import re
 import sys
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -24,6 +22,7 @@ from calibration.color_map import ColorMap
 from calibration.floor import Floor
 from skeleton.errors import CalibrationError
 from skeleton.recording import COLOR_MAP_TERMS
+from skeleton.replacing import replacing
 
 SCHEMA = 1
 APPLICATION = "kinect-action-recognition"
@@ -194,15 +193,8 @@ def stamped(calibration: Calibration) -> Calibration:
 
 def write_file(path: Path, data: bytes) -> None:
     """Writes a file so that a reader sees the old one or the new one, and a failure leaves the old one."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:LONGEST_NAME]}-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def _numbers(path: Path, values: dict[str, Any], name: str, count: int) -> tuple[float, ...] | None:

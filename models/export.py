@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import logging
-import os
-import tempfile
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +23,7 @@ from torch import Tensor, nn
 
 from models.card import INPUTS, METADATA_KEY, OUTPUTS, ModelCard
 from skeleton.errors import ModelContractError
+from skeleton.replacing import replacing
 
 TOLERANCE = 1e-4
 """Largest difference between torch and ONNX Runtime, in any number of any output."""
@@ -109,17 +108,9 @@ def place(data: bytes, network: nn.Module, card: ModelCard, path: Path, windows:
     _require_windows(windows, card, path)
     joints, seen = _trials(windows)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
         differences = _compare(temporary, _reference(network, card), card, path, joints, seen)
-        # mkstemp gives 0600; a model is for everyone who may read the folder.
-        temporary.chmod(0o644)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
     count = sum(parameter.numel() for parameter in network.parameters())
     return ExportReport(path, len(data), count, len(joints), differences)
 

@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from skeleton.errors import AppError, ConfigError, TrainingDataError
+from skeleton.replacing import replacing
 from training import config, export, protocols, train
 from training.ablation_table import Row, as_csv, as_json, as_markdown
 from training.cache import open_cache
 from training.config import Settings
 from training.evaluate import WHOLE_ONLY, evaluate
-from training.replacing import write_text
 from training.run import Run, open_run
 
 ATTENTION = {
@@ -158,7 +158,8 @@ def _result(job: Job, data: Path, output: Path, dataset: str, place: str) -> dic
     result = evaluate(export.model_of(made, data), data, job.division, shares=WHOLE_ONLY)
     result |= {"recipe": _plain(job.settings)}
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_text(file, json.dumps(result, ensure_ascii=False))
+    with replacing(file) as temporary:
+        temporary.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
     return result
 
 
@@ -220,4 +221,5 @@ def _typed(job: Job) -> str:
 
 def _write(stem: Path, facts: dict[str, Any], rows: Sequence[Row]) -> None:
     for suffix, text in ((".md", as_markdown), (".csv", as_csv), (".json", as_json)):
-        write_text(stem.with_suffix(suffix), text(facts, rows))
+        with replacing(stem.with_suffix(suffix)) as file:
+            file.write_text(text(facts, rows), encoding="utf-8")

@@ -28,11 +28,11 @@ from skeleton.errors import ConfigError, RecordingError, TrainingDataError
 from skeleton.formats.table import open_recording
 from skeleton.layout import Layout
 from skeleton.recording import body_track
+from skeleton.replacing import replacing
 from skeleton.window import Window, cut
 from training.cache import Cache, open_cache
 from training.clip_windows import duration_s, leveled, whole_window
 from training.figures import FAINT, INK, STYLE, saved, shortened
-from training.replacing import write_bytes
 
 KINDS = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 HEAT = LinearSegmentedColormap.from_list("heat", ["#c3c9d1", "#f3b48a", "#e2562f", "#9d0f1f"])
@@ -101,7 +101,9 @@ def write(
         raise ConfigError(f"A figure shows at most {MOST_CLIPS} clips, found {len(indices) + len(recordings)}.")
     rows = cache_rows(open_cache(data), indices, card) if data else []
     rows += [recording_row(file, card, start_s=start_s, end_s=end_s) for file in recordings]
-    write_bytes(output, saved(draw(recognizer, rows, frames=frames), KINDS[output.suffix.lower()], dpi=150))
+    image = saved(draw(recognizer, rows, frames=frames), KINDS[output.suffix.lower()], dpi=150)
+    with replacing(output) as file:
+        file.write_bytes(image)
     return len(rows)
 
 

@@ -21,11 +21,11 @@ from live.model_file import read_model
 from live.recognizer import Recognizer
 from models.card import ModelCard
 from skeleton.errors import ConfigError, TrainingDataError
+from skeleton.replacing import replacing
 from training import attention_figure, export, protocols
 from training.cache import open_cache
 from training.evaluate import evaluate
 from training.figures import saved
-from training.replacing import write_text
 from training.report_page import Content, page
 from training.run import Run, open_run
 
@@ -92,7 +92,8 @@ def write(
         made=_made(subject, card, data=data, command=command, provider=result["provider"]),
         recipe=card.recipe,
     )
-    write_text(output, page(content))
+    with replacing(output) as file:
+        file.write_text(page(content), encoding="utf-8")
     return result
 
 
