@@ -69,7 +69,14 @@ class Recognizer:
         self.provider = "CUDA" if CUDA in self._session.get_providers() else "CPU"
         self.card = ModelCard.from_metadata(self._session.get_modelmeta().custom_metadata_map, file=self.file)
         self._check_signature()
-        self._warm_up()
+        try:
+            self._warm_up()
+        except ModelContractError as error:  # a card that cannot carry out the graph shows in the first run alone
+            if provider != "auto" or self.provider != "CUDA":
+                raise
+            self._warn(f"CUDA cannot be used: {error.message}")
+            self._session, self.provider = self._session_on([CPU], data, threads=threads), "CPU"
+            self._warm_up()
 
     @property
     def info(self) -> ModelInfo:
@@ -191,9 +198,12 @@ class Recognizer:
             except ModelLoadError as error:
                 if provider == "cuda":
                     raise
-                self.warning = f"{error.message} Recognition runs on the CPU; --provider cpu does so without asking."
-                LOGGER.warning(self.warning)
+                self._warn(error.message)
         return self._session_on([CPU], data, threads=threads)
+
+    def _warn(self, sentence: str) -> None:
+        self.warning = f"{sentence} Recognition runs on the CPU; --provider cpu does so without asking."
+        LOGGER.warning(self.warning)
 
     def _start_cuda(self, data: bytes, *, threads: int) -> Any:
         failed = "CUDA cannot be used"

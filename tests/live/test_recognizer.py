@@ -15,7 +15,7 @@ import pytest
 from onnx import helper
 
 from live import model_file
-from live.recognizer import Recognizer
+from live.recognizer import CPU, CUDA, Recognizer
 from skeleton.errors import ModelContractError, ModelLoadError
 from skeleton.window import Window
 from tests.live import tiny_model
@@ -85,6 +85,43 @@ def test_insisting_on_cuda_fails_with_a_remedy_where_there_is_none(tmp_path: Pat
         pytest.skip("this machine has CUDA")
     with pytest.raises(ModelLoadError, match=r"CUDA cannot be used: .* Install an NVIDIA driver"):
         Recognizer(path, provider="cuda")
+
+
+class UnableCard:
+    """A session that a graphics card accepts and cannot run."""
+
+    def __init__(self, session: object) -> None:
+        self._session = session
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._session, name)
+
+    def get_providers(self) -> list[str]:
+        return [CUDA, CPU]
+
+    def run(self, *_: object) -> None:
+        raise RuntimeError("no kernel image is available for execution on the device")
+
+
+def unable_card(self: Recognizer, data: bytes, *, threads: int) -> UnableCard:
+    return UnableCard(self._session_on([CPU], data, threads=threads))
+
+
+def test_a_card_that_fails_in_the_first_run_is_a_warning_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Recognizer, "_start_cuda", unable_card)
+    recognizer = Recognizer(tiny_model.write(tmp_path / "m.onnx"))
+    assert recognizer.provider == recognizer.info.provider == "CPU"
+    assert recognizer.warning is not None and "no kernel image is available" in recognizer.warning
+    assert recognizer.warning.startswith("CUDA cannot be used:") and "runs on the CPU" in recognizer.warning
+    assert recognizer.recognize([window()])[0].probabilities.sum() == pytest.approx(1.0)
+
+
+def test_a_card_that_fails_in_the_first_run_is_an_error_where_it_was_insisted_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Recognizer, "_start_cuda", unable_card)
+    with pytest.raises(ModelContractError, match="failed while running: no kernel image"):
+        Recognizer(tiny_model.write(tmp_path / "m.onnx"), provider="cuda")
 
 
 def test_the_terminal_stays_clean_while_cuda_fails(tmp_path: Path) -> None:
