@@ -37,16 +37,24 @@ class RecordingClock:
     def __init__(self) -> None:
         self._time = SteadyTime()
 
-    def time_of(self, frame: BodyFrame, *, received_s: float, is_live: bool) -> float | None:
+    def time_of(
+        self, frame: BodyFrame, *, received_s: float, is_live: bool, is_reopened: bool = False
+    ) -> float | None:
         """Returns the recording's time for the next frame, seconds; None for one that repeats the last one's.
 
         Args:
             frame: The frame, with the sensor's time.
             received_s: When it arrived, by the computer's clock.
             is_live: Whether its source cannot run faster than the time passes.
+            is_reopened: Whether the source was away since the last frame.
         """
         longest_leap_s = LEAP_S if is_live else math.inf
-        return self._time.of(frame.time_s, received_s=received_s, longest_leap_s=longest_leap_s)
+        return self._time.of(
+            frame.time_s,
+            received_s=received_s,
+            longest_leap_s=longest_leap_s,
+            is_reopened=is_reopened and is_live,
+        )
 
 
 class RecordingFile:
@@ -64,6 +72,7 @@ class RecordingFile:
         self.path, self.video = path, path.with_suffix(VIDEO_SUFFIX) if with_video else None
         _check(path, self.video)
         self._clock = RecordingClock()
+        self._info: SourceInfo | None = None
         self._skeletons: RecordingWriter | None = None
         self._pictures: PictureWriter | None = None
         self._start_s = self._end_s = 0.0
@@ -97,7 +106,8 @@ class RecordingFile:
         Raises:
             RecordingError: A file cannot be written.
         """
-        time_s = self._clock.time_of(frame, received_s=received_s, is_live=info.is_live)
+        is_reopened, self._info = info is not self._info, info
+        time_s = self._clock.time_of(frame, received_s=received_s, is_live=info.is_live, is_reopened=is_reopened)
         if time_s is None:
             return False
         if self._skeletons is None:

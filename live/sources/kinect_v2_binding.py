@@ -137,6 +137,7 @@ class KinectReader(runtime.PyKinectRuntime):
         dropped: Body frames that the sensor sent and that nobody can read any more: the SDK announced them and no
             longer had them, or replaced them before its thread came to ask.
         color_count: Pictures so far.
+        color_size: Width and height of the color picture in pixels.
 
     Args:
         on_frame: Receives each frame; must return at once.
@@ -158,10 +159,12 @@ class KinectReader(runtime.PyKinectRuntime):
         self.dropped = self.color_count = 0
         try:
             super().__init__(sdk.FrameSourceTypes_Body | sdk.FrameSourceTypes_Color)  # starts the thread at its end
+            self._is_reading = True
+            # Asked once: a sensor that was unplugged meanwhile does not answer.
+            self.color_size = int(self.color_frame_desc.Width), int(self.color_frame_desc.Height)
         except (ValueError, OSError, COMError):
             self.close()  # now, not when the collector comes: the sensor may be half open
             raise
-        self._is_reading = True
 
     @property
     def is_available(self) -> bool:
@@ -170,11 +173,6 @@ class KinectReader(runtime.PyKinectRuntime):
             return bool(self._sensor.IsAvailable)
         except COMError:
             return False
-
-    @property
-    def color_size(self) -> tuple[int, int]:
-        """Width and height of the color picture in pixels."""
-        return self.color_frame_desc.Width, self.color_frame_desc.Height
 
     def sensor_id(self) -> str:
         """Returns the sensor's unique id, or an empty string where the SDK gives none."""

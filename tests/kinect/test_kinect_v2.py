@@ -211,6 +211,18 @@ def test_the_picture_is_red_where_the_sensor_saw_red(source: KinectV2Source, kin
     assert source.color() is image  # no second copy of the same picture
 
 
+def test_a_picture_is_read_without_asking_the_sensor_for_its_size_again(
+    source: KinectV2Source, kinect: Kinect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert source.open().color_size == (1920, 1080)
+    monkeypatch.setattr(source._reader, "color_frame_desc", None)  # it was unplugged: nothing answers any more
+    kinect.send_picture(np.full((1080, 1920, 4), 7, dtype=np.uint8))
+    kinect.send(time_s=1.0)
+    read(source)
+    picture = source.color()
+    assert picture is not None and picture.shape == (1080, 1920, 3)
+
+
 def test_a_dropped_picture_leaves_the_last_one(source: KinectV2Source, kinect: Kinect) -> None:
     source.open()
     kinect.send_picture(np.full((1080, 1920, 4), 7, dtype=np.uint8))

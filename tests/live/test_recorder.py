@@ -251,6 +251,18 @@ def test_the_recording_keeps_one_time(
         assert following == pytest.approx(expected_s + 0.03)
 
 
+def test_a_sensor_that_comes_back_with_a_later_time_leaves_a_gap_as_well(tmp_path: Path) -> None:
+    first, again = (SourceInfo(kind="kinect", name="sensor", layout=KINECT_V2, is_live=True) for _ in range(2))
+    with RecordingFile(tmp_path / "a.mcap") as file:
+        assert file.append(first, frame(0, 3.0), None, received_s=10.0)
+        assert file.append(first, frame(1, 3.0 + 1 / 30), None, received_s=10.0 + 1 / 30)
+        assert file.append(again, frame(0, 3.1), None, received_s=15.0)
+        assert file.append(again, frame(1, 3.1 + 1 / 30), None, received_s=15.0 + 1 / 30)
+    found = open_recording(tmp_path / "a.mcap")
+    assert found.gaps() == [2] and found.times_s[2] == pytest.approx(8.0)
+    assert found.times_s[3] - found.times_s[2] == pytest.approx(1 / 30)
+
+
 def test_a_stalled_source_leaves_nothing_in_memory(tmp_path: Path) -> None:
     source, path = ScriptedSource(), tmp_path / "a.mcap"
     with Pipeline(source, None) as pipeline:

@@ -44,6 +44,23 @@ def test_a_jump_is_a_gap_that_readers_of_a_recording_see() -> None:
     assert (nanoseconds[1] - nanoseconds[0]) / 1e9 >= GAP_S
 
 
+@pytest.mark.parametrize(
+    ("why", "clock_s", "passed_s", "expected_s"),
+    [
+        ("its clock went on", 530.02, 30.0, 530.02),
+        ("its clock began again, with a later time", 503.0, 30.0, 530.0),
+        ("its clock began again, with the next frame's time", 500.0333, 3.0, 503.0),
+        ("its clock began again, with the same time", 500.0, 3.0, 503.0),
+        ("its clock began again, and it was away for a moment", 500.0333, 0.6, 501.001),
+    ],
+)
+def test_a_device_that_was_away(why: str, clock_s: float, passed_s: float, expected_s: float) -> None:
+    time = SteadyTime()
+    assert time.of(START_S, received_s=10.0, longest_leap_s=LEAP_S, is_reopened=True) == START_S
+    found = time.of(clock_s, received_s=10.0 + passed_s, longest_leap_s=LEAP_S, is_reopened=True)
+    assert found == pytest.approx(expected_s), why
+
+
 def test_what_may_run_faster_than_the_time_passes_does_not_leap() -> None:
     time = SteadyTime()
     time.of(START_S, received_s=0.0, longest_leap_s=math.inf)
