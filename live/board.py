@@ -5,6 +5,7 @@ State is latest-wins. Events are facts: they wait in a bounded queue until they 
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ class Board:
 
     Attributes:
         scenes_shown: How often what is shown was replaced.
-        decisions: How many decisions were made.
+        scenes_decided: How many of those were decided about too, and are worth painting now.
     """
 
     def __init__(self, *, most_events: int = MOST_EVENTS) -> None:
@@ -52,7 +53,9 @@ class Board:
         self._frames = RecentTimes()
         self._runs = RecentTimes()
         self._frames_read = self._frames_lost = self._views_unread = self._events_lost = 0
-        self.scenes_shown = self.decisions = 0
+        self._decided_s = -math.inf
+        self._is_scene_decided = True  # there is none yet
+        self.scenes_shown = self.scenes_decided = 0
 
     def set_source(self, info: SourceInfo) -> None:
         """Notes that a source is open."""
@@ -93,17 +96,25 @@ class Board:
             self._views_unread += self._is_scene_unread
             self._scene, self._is_scene_unread = scene, True
             self.scenes_shown += 1
+            self._is_scene_decided = False
+            if self._decided_s >= scene.frame.time_s:  # fetching the picture took longer than the decision
+                self._note_scene_decided()
 
     def set_people(self, people: tuple[PersonView, ...]) -> None:
         """Replaces what is known of the people."""
         with self._lock:
             self._people = people
 
+    def note_decision(self, time_s: float) -> None:
+        """Notes that what is known of the people is of the frame at this time."""
+        with self._lock:
+            self._decided_s = time_s
+            self._note_scene_decided()
+
     def count_run(self, now_s: float, latency_s: float) -> None:
         """Counts a decision and how long it took since its frame was received."""
         with self._lock:
             self._runs.add(now_s, latency_s)
-            self.decisions += 1
 
     def add_events(self, events: tuple[ActionEvent, ...]) -> None:
         """Queues events; when nobody takes them the oldest are dropped, and counted."""
@@ -142,6 +153,10 @@ class Board:
                 statistics=self._statistics(now_s, unrecognized),
                 recording=recording,
             )
+
+    def _note_scene_decided(self) -> None:
+        self.scenes_decided += not self._is_scene_decided
+        self._is_scene_decided = True
 
     def _statistics(self, now_s: float, unrecognized: int) -> Statistics:
         latencies = self._runs.percentiles(now_s, 50, 99)

@@ -109,8 +109,8 @@ class Pipeline:
 
     @property
     def news(self) -> int:
-        """A number that changes when a frame was decided about or, without a model, when one is there to show."""
-        return self._board.scenes_shown if self._recognition is None else self._board.decisions
+        """A number that changes when a frame is there to show and, with a model, decided about."""
+        return self._board.scenes_shown if self._recognition is None else self._board.scenes_decided
 
     def poll(self) -> PipelineView:
         """Returns the state now and the events since the last poll. Never waits for a thread's work."""

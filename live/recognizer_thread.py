@@ -184,6 +184,8 @@ class RecognizerThread:
             self._board.set_people(decided.people)
             self._board.add_events(decided.events)
             self._say(decided.trouble)
+            assert task.observation is not None
+            self._board.note_decision(task.observation.frame.time_s)
             now_s = time.perf_counter()
             self._board.count_run(now_s, now_s - task.received_s)
         if task.is_last:

@@ -131,6 +131,7 @@ class SourceThread:
         finally:
             self._end()
             self._lost_before += self._source.frames_lost
+            self._board.set_frames_lost(self._lost_before)  # those of the last moment too, though it may stay away
             self._source.close()
         return True
 

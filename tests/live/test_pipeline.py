@@ -327,6 +327,24 @@ def test_frames_that_the_device_dropped_are_counted_over_reconnects() -> None:
         until(pipeline, lambda v: v.statistics.frames_lost == 4, what="the sum")
 
 
+def test_frames_that_were_dropped_just_before_the_device_went_away_are_shown_while_it_is_away() -> None:
+    class DroppingAtLast(ScriptedSource):
+        frames_lost = 0
+
+        def read(self, timeout_s: float) -> BodyFrame | None:
+            try:
+                return super().read(timeout_s)
+            except SourceLost:
+                self.frames_lost = 3
+                raise
+
+    source = DroppingAtLast(raised(3))
+    with running(Pipeline(source, None, first_delay_s=30.0)) as pipeline:
+        until(pipeline, lambda v: v.statistics.frames_read == 3, what="all frames")
+        source.lose(SourceLost("Unplugged."))
+        until(pipeline, lambda v: v.statistics.frames_lost == 3, what="the count")
+
+
 def test_a_seek_means_nothing_to_a_live_source(model_file: Path) -> None:
     source = ScriptedSource()
     with running(Pipeline(source, loader(model_file), config=QUICK)) as pipeline:
