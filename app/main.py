@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,8 @@ if TYPE_CHECKING:  # at run time these come in when they are needed: flags and s
 FIRST_PAINT_VARIABLE = "KAR_FIRST_PAINT"
 """Names a file into which the window writes the time (``time.time()``) of its first painted body frame."""
 INTERRUPT_EXIT_CODE = 1
+LONGEST_START_MS = 30_000
+"""After this, --duration counts though no picture has come."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -98,7 +100,9 @@ def _open_window(options: Options, display: preflight.Display, hooks: ExceptionH
     if (path := options.record) is not None:
         QTimer.singleShot(0, lambda: window.recording.start(path, with_video=options.with_record_video))
     if options.duration_s is not None:
-        QTimer.singleShot(round(options.duration_s * 1000), window.close)
+        duration_ms = round(options.duration_s * 1000)
+        _at_first_picture(window, lambda: QTimer.singleShot(duration_ms, window.close))
+        QTimer.singleShot(duration_ms + LONGEST_START_MS, window.close)  # where no picture ever comes
     hooks.report = window.reported.emit  # before and after the window's loop nobody would see it there
     try:
         return application.exec_()
@@ -245,12 +249,14 @@ def _require_libraries(platform: str) -> None:
 
 def _note_first_paint(window: MainWindow) -> None:
     path = os.environ.get(FIRST_PAINT_VARIABLE)
-    if not path:
-        return
+    if path:
+        _at_first_picture(window, lambda: Path(path).write_text(f"{time.time():.6f}\n", encoding="utf-8"))
 
-    def note() -> None:
+
+def _at_first_picture(window: MainWindow, act: Callable[[], object]) -> None:
+    def check() -> None:
         if window.view.frame is not None:
-            window.picture.painted.disconnect(note)
-            Path(path).write_text(f"{time.time():.6f}\n", encoding="utf-8")
+            window.picture.painted.disconnect(check)
+            act()
 
-    window.picture.painted.connect(note)
+    window.picture.painted.connect(check)

@@ -181,7 +181,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_positive,
         metavar="S",
         dest="duration_s",
-        help="seconds to render, or until the window closes",
+        help="seconds to render, or to show in the window from the first picture on",
     )
     add("--speed", type=_speed, default=1.0, metavar="X|max", help="times real time")
     add("--people", type=_people, default=DEFAULT_PEOPLE, metavar="N", help="people in the demo, 1 to 6")
