@@ -116,8 +116,12 @@ class CalibrationDialog(QDialog):
             return
         try:
             path = self._assistant.save()
-        except (AppError, OSError) as error:
+        except AppError as error:
             self.advice.setText(str(error))
+            return
+        except OSError as error:
+            place = f" in {error.filename}" if error.filename else ""
+            self.advice.setText(f"The calibration cannot be kept{place}: {error.strerror or error}.")
             return
         self.keep.setEnabled(False)
         self.advice.setText(f"Kept in {path}. It counts from now on.")
