@@ -168,7 +168,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder made by prepare")
     parser.add_argument("--protocol", default="odd-even")
-    parser.add_argument("--config", type=Path, default=Path("training/recipes/ui-prmd.toml"))
+    parser.add_argument("--config", type=Path, default=Path("training/recipes/exercises.toml"))
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=10.0, help="of each of three turns of each way")

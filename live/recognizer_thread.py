@@ -75,6 +75,7 @@ class RecognizerThread:
         self._origin_s = 0.0
         self._engine: Engine | None = None  # of the source that is open; touched by the source's thread only
         self._deciding: Engine | None = None  # the one whose actions go on; touched by this thread only
+        self._pending: _Task | None = None  # the newest; None when it is done
         self._too_old = 0
         self._is_recalibrated = threading.Event()
         self._trouble = ""
@@ -84,6 +85,11 @@ class RecognizerThread:
     def frames_unrecognized(self) -> int:
         """Frames that were replaced before the recognizer took them, or too old when it did."""
         return self._tasks.replaced + self._too_old
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the newest frame that was observed still waits for its decision."""
+        return self._pending is not None
 
     def stop(self) -> None:
         """Tells the thread to end; does not wait."""
@@ -120,7 +126,8 @@ class RecognizerThread:
             engine.level_by(leveler_for(self._recognizer.card, self._info))
         observation = engine.observe(frame)
         if observation is not None or is_last:
-            self._tasks.put(_Task(engine, observation, received_s, is_last))
+            self._pending = task = _Task(engine, observation, received_s, is_last)
+            self._tasks.put(task)
 
     def reset(self) -> None:
         """Forgets what was observed, because the source jumps."""
@@ -162,6 +169,8 @@ class RecognizerThread:
                 task = self._tasks.take(WAIT_S)
                 if task is not None:
                     self._carry_out(task)
+                    if self._pending is task:
+                        self._pending = None
         except AppError as error:
             self._logger.warning("recognition stopped: %s", error)
             self._board.set_banner("model", Banner(Severity.ERROR, str(error)))

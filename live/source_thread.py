@@ -31,6 +31,8 @@ FIRST_FRAME_WITHIN_S = 6.0
 """A sensor that was just opened spins up before it delivers."""
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.5, 8.0
 """Wait before a source is opened again; doubled after every failure."""
+DECISION_WITHIN_S, LOOK_EVERY_S = 0.02, 0.002
+"""A picture is fetched once its frame is decided about, but so much later than the frame at the latest."""
 MOST_COMMANDS = 256
 
 
@@ -146,7 +148,7 @@ class SourceThread:
         opened_s = time.perf_counter()
         while not self._is_stopping.is_set():
             self._apply_commands()
-            frame = self._source.read(READ_TIMEOUT_S)
+            frame = self._source.read(LOOK_EVERY_S if self._is_picture_due else READ_TIMEOUT_S)
             now_s = time.perf_counter()
             if frame is not None:
                 self._deliver(info, frame, now_s)
@@ -154,7 +156,7 @@ class SourceThread:
                 opened_s, self._received_s = now_s, now_s if self._received_s else 0.0
             elif info.is_live:
                 self._check_alive(info, now_s, opened_s=opened_s)
-            self._show()
+            self._show(now_s)
             self._board.set_frames_lost(self._lost_before + self._source.frames_lost)
             if self._received_s:  # before the first frame the source is still opening, or still lost
                 self._board.set_status(self._source.status, self._source.position)
@@ -208,13 +210,26 @@ class SourceThread:
         if self._recognition is not None:
             self._recognition.begin(info, origin_s=frame.time_s - elapsed_s)
 
-    def _show(self) -> None:
-        """Shows the newest frame. With a picture it waits until the window took the last one."""
-        has_color = self._info is not None and self._info.color_size is not None
-        if self._unshown is None or (has_color and not self._is_picture_wanted):
+    @property
+    def _has_color(self) -> bool:
+        return self._info is not None and self._info.color_size is not None
+
+    @property
+    def _is_picture_due(self) -> bool:
+        return self._unshown is not None and self._has_color and self._is_picture_wanted
+
+    def _show(self, now_s: float) -> None:
+        """Shows the newest frame. With a picture it waits until the window took the last one, and for the decision.
+
+        Converting a picture takes as long as recognizing six people, and beside it both take half as long again.
+        """
+        if self._unshown is None or (self._has_color and not self._is_picture_wanted):
+            return
+        is_deciding = self._recognition is not None and self._recognition.is_busy
+        if self._has_color and is_deciding and now_s - self._received_s < DECISION_WITHIN_S:
             return
         self._is_picture_wanted = False
-        self._board.show(Scene(self._unshown, self._picture_of(self._unshown) if has_color else None))
+        self._board.show(Scene(self._unshown, self._picture_of(self._unshown) if self._has_color else None))
         self._unshown = None
 
     def _picture_of(self, frame: BodyFrame) -> np.ndarray | None:

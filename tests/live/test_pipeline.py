@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from live import source_thread
 from live.decision import DecisionConfig
 from live.offline import run
 from live.pipeline import STOP_WITHIN_S, Pipeline
@@ -218,6 +219,32 @@ def test_a_picture_is_fetched_at_most_once_for_each_poll_and_shown_with_its_own_
         view = until(pipeline, lambda v: v.frame.index == 29, what="the newest frame")
         assert view.image is picture
         assert source.pictures == 2
+
+
+@pytest.mark.parametrize("is_patient", [True, False])
+def test_a_picture_waits_for_the_decision_about_its_frame_but_not_for_long(
+    model_file: Path, monkeypatch: pytest.MonkeyPatch, is_patient: bool
+) -> None:
+    monkeypatch.setattr(source_thread, "DECISION_WITHIN_S", 60.0 if is_patient else 0.02)
+    recognizer = Counting(model_file)
+    recognizer.release.clear()
+    source = ScriptedSource(color=np.zeros((4, 6, 3), dtype=np.uint8))
+    with running(Pipeline(source, lambda: recognizer)) as pipeline:
+        wait_until(lambda: source.opened and pipeline.poll().model, what="the model")
+        source.put(*raised(80))
+        wait_until(lambda: source.is_drained, what="all frames read")
+        if is_patient:
+            wait_until(lambda: pipeline._recognition.is_busy, what="a decision that takes long")
+            fetched = source.pictures
+            pipeline.poll()  # the window wants the next picture
+            source.put(*raised(3, start=80))
+            wait_until(lambda: source.is_drained, what="more frames read")
+            assert source.pictures == fetched
+            recognizer.release.set()
+        wait_until(lambda: pipeline.poll().image is not None and source.pictures, what="a picture")
+        newest = 82 if is_patient else 79
+        until(pipeline, lambda view: view.frame.index == newest, what="the newest frame with its picture")
+        recognizer.release.set()
 
 
 def test_a_window_that_stalls_costs_no_memory_and_no_events_and_then_sees_the_newest(model_file: Path) -> None:
