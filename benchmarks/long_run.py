@@ -5,7 +5,8 @@ real packages pykinect2 and comtypes, our source, the recognizer and the window,
 
     latency     99 of 100 decisions within 10 ms after their frame was received, from the tenth second on
     memory      less than 50 MB more than after the first minute
-    losses      every frame that the sensor announced was read, or is counted as lost and said in the status line
+    losses      every frame that the sensor announced, from the first one read on, was read, or is counted as lost
+                and said in the status line
     threads     none is left when the window is closed
 
 Every second is a row of a table, written at once, and at the end a point of a picture. Exits with 1 when something
@@ -27,6 +28,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TextIO
+from unittest.mock import patch
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
@@ -44,11 +46,14 @@ from benchmarks.decision_latency import Decisions, counted_decisions, performed
 from benchmarks.sensor_latency import FRAMES, PEOPLE, PICTURES, noise, playing_sensor
 from live.pipeline import Pipeline
 from live.recognizer import Recognizer
+from live.source_thread import SourceThread
+from live.sources.base import SourceInfo
 from live.sources.kinect_v2 import KinectV2Source
 from live.sources.table import SourceOptions
 from live.view import PipelineView
 from skeleton import command_line
 from skeleton.errors import ConfigError
+from skeleton.frames import BodyFrame
 from tests.kinect.playing import Player
 
 LATENCY_AIM_MS = 10.0
@@ -69,7 +74,7 @@ class Outcome:
     Attributes:
         rows: (N, columns) one row a second, see ``COLUMNS``.
         latency_ms: (D,) of every decision after the warm-up.
-        announced: Frames that the sensor sent.
+        announced: Frames that the sensor sent, from the first that was read on.
         read: Frames that the app read.
         lost: Frames that the app counts as lost.
         unrecognized: Frames that the recognizer left out, because a newer one was there.
@@ -127,7 +132,7 @@ def run(player: Player, *, seconds: float, model: Path, table: TextIO) -> Outcom
         table.flush()
 
     application = make_application()
-    with counted_decisions() as decisions, _window(model) as window:
+    with counted_decisions() as decisions, _first_frame() as first, _window(model) as window:
         timer = QTimer()
         timer.timeout.connect(note_row)
         timer.start(round(1e3 * ROW_EVERY_S))
@@ -140,13 +145,27 @@ def run(player: Player, *, seconds: float, model: Path, table: TextIO) -> Outcom
     return Outcome(
         rows=np.array(rows),
         latency_ms=np.frombuffer(decisions.latency_ms)[warm],
-        announced=len(player.sent_s),
+        announced=len(player.sent_s) - player.number(first[0].time_s) if first else 0,
         read=statistics.frames_read,
         lost=statistics.frames_lost,
         unrecognized=statistics.frames_unrecognized,
         said=losses(window.view),
         threads_left=tuple(one.name for one in threading.enumerate() if one not in threads_before),
     )
+
+
+@contextlib.contextmanager
+def _first_frame() -> Iterator[list[BodyFrame]]:
+    """Gives a list to which the first frame of a source is added when it is read."""
+    first: list[BodyFrame] = []
+    real_begin = SourceThread._begin
+
+    def begin(thread: SourceThread, info: SourceInfo, frame: BodyFrame, now_s: float) -> None:
+        first.append(frame)
+        real_begin(thread, info, frame, now_s)
+
+    with patch.object(SourceThread, "_begin", begin):
+        yield first
 
 
 @contextlib.contextmanager
