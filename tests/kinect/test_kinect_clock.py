@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +14,15 @@ from live.pipeline import Pipeline
 from live.recognizer import Recognizer
 from live.sources.base import SourceStatus
 from live.sources.kinect_v2 import KinectV2Source
-from live.view import ActionEvent, Recognition
+from live.view import ActionEvent
 from skeleton.formats.table import open_recording
 from skeleton.frames import Body
 from skeleton.layout import KINECT_V2
-from skeleton.window import Window
 from tests.kinect.sensor import Kinect, eventually
 from tests.kinect.test_kinect_pipeline import WAIT_S, wait_for
 from tests.kinect.test_kinect_v2 import read
 from tests.live import tiny_model
-from tests.live.fakes import body
+from tests.live.fakes import Watched, body
 
 BEFORE_S, FRAMES, RATE_HZ = 100.0, 40, 30.0
 JUMPS = [
@@ -34,19 +32,6 @@ JUMPS = [
     pytest.param(0.5, id="it started again"),
 ]
 QUICK = DecisionConfig(smoothing_s=0.05, min_duration_s=0.1, cool_down_s=0.1)
-
-
-class Watched:
-    """A recognizer that keeps the windows it is given."""
-
-    def __init__(self, recognizer: Recognizer) -> None:
-        self._recognizer = recognizer
-        self.card, self.info, self.warning = recognizer.card, recognizer.info, recognizer.warning
-        self.windows: list[Window] = []
-
-    def recognize(self, windows: Sequence[Window]) -> list[Recognition]:
-        self.windows += windows
-        return self._recognizer.recognize(windows)
 
 
 @pytest.fixture

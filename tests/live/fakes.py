@@ -10,12 +10,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from live.recognizer import Recognizer
 from live.sources.base import Source, SourceInfo, SourceStatus
 from live.sources.clock import Clock
+from live.view import Recognition
 from skeleton.errors import SourceError
 from skeleton.frames import Body, BodyFrame
 from skeleton.layout import KINECT_V2
 from skeleton.recording import Recording, RecordingInfo
+from skeleton.window import Window
 
 WAIT_S = 10.0
 """A condition that is not met by then never will be."""
@@ -126,6 +129,19 @@ class ScriptedSource(Source):
     def color(self) -> np.ndarray | None:
         self.pictures += 1
         return self._color
+
+
+class Watched:
+    """A recognizer that keeps the windows it is given."""
+
+    def __init__(self, recognizer: Recognizer) -> None:
+        self._recognizer = recognizer
+        self.card, self.info, self.warning = recognizer.card, recognizer.info, recognizer.warning
+        self.windows: list[Window] = []
+
+    def recognize(self, windows: Sequence[Window]) -> list[Recognition]:
+        self.windows += windows
+        return self._recognizer.recognize(windows)
 
 
 def wait_until(condition, *, what: str, within_s: float = WAIT_S):  # type: ignore[no-untyped-def]

@@ -22,35 +22,21 @@ from live.recording_file import RecordingFile
 from live.sources.base import SourceInfo
 from live.sources.performer import PerformerSource
 from live.sources.replay import ReplaySource
-from live.view import PersonState, PipelineView, Recognition
+from live.view import PersonState, PipelineView
 from skeleton.formats.table import open_recording
 from skeleton.frames import Body, BodyFrame
 from skeleton.layout import KINECT_V2
 from skeleton.recording import Recording, RecordingInfo
-from skeleton.window import Window
 from tests.calibration.test_floor import tilted
 from tests.live import tiny_model
+from tests.live.fakes import Watched, wait_until
 from tests.live.fakes import recording as hand_recording
-from tests.live.fakes import wait_until
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 QUICK = DecisionConfig(smoothing_s=0.05, min_duration_s=0.1, cool_down_s=0.1)
 HEIGHT_M = 1.3
 LEVEL: Plane = (0.0, 1.0, 0.0, HEIGHT_M)
 TILT_DEG = 15.0
-
-
-class Watched:
-    """A recognizer that keeps the windows it was given."""
-
-    def __init__(self, recognizer: Recognizer) -> None:
-        self._recognizer = recognizer
-        self.card, self.info, self.warning = recognizer.card, recognizer.info, recognizer.warning
-        self.windows: list[Window] = []
-
-    def recognize(self, windows: Sequence[Window]) -> list[Recognition]:
-        self.windows += windows
-        return self._recognizer.recognize(windows)
 
 
 @pytest.fixture
