@@ -34,21 +34,32 @@ class Journal:
 
     def __init__(self, folder: Path, rows: Sequence[Row]) -> None:
         self.folder, self.rows = folder, rows
-        # Everything from the last row on is written again: a killed run may have written more, or less.
-        self.board = SummaryWriter(str(folder), purge_step=len(rows) or None)
+        # All of it is written again: a killed run may have written more, or less, and TensorBoard reads several files
+        # in the order of their names, which two processes of one second do not follow.
+        for older in folder.glob("events.out.tfevents.*"):
+            older.unlink()
+        self.board = SummaryWriter(str(folder))
         if rows:
-            self.write(rows)
+            self._write_table(rows)
+            for row in rows:
+                self._log(row)
 
     def write(self, rows: Sequence[Row]) -> None:
         """Writes the table, and for TensorBoard its last row."""
+        self._write_table(rows)
+        self._log(rows[-1])
+
+    def _write_table(self, rows: Sequence[Row]) -> None:
         self.rows = rows
         with replacing(self.folder / "results.csv") as file, file.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream)
             writer.writerow(COLUMNS)
             writer.writerows([int(row["epoch"]), *(f"{row[name]:.6g}" for name in COLUMNS[1:])] for row in rows)
+
+    def _log(self, row: Row) -> None:
         for name in COLUMNS[1:]:
-            if not math.isnan(rows[-1][name]):
-                self.board.add_scalar(name, rows[-1][name], int(rows[-1]["epoch"]))
+            if not math.isnan(row[name]):
+                self.board.add_scalar(name, row[name], int(row["epoch"]))
 
     def __enter__(self) -> Journal:
         return self

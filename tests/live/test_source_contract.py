@@ -70,8 +70,8 @@ def test_frames_come_in_order_with_the_layout_that_was_announced(source: Source)
 
 
 def test_frames_are_stamped_with_their_arrival(source: Source) -> None:
+    before = time.perf_counter()
     with source:
-        before = time.perf_counter()
         found = frames(source, 5)
         assert all(before <= frame.arrival_s <= time.perf_counter() for frame in found)
 

@@ -107,6 +107,19 @@ def test_a_run_stopped_after_any_step_ends_the_same(
     require_same_run(train.resume(tmp_path / "stopped", is_exported=False), whole)
 
 
+def test_tensorboard_shows_each_epoch_once_whichever_file_it_reads_first(
+    synthetic: Path, whole: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reads files in the order of their names, which begin with a second and go on with a process number."""
+    with monkeypatch.context() as patch:
+        stop_after(patch, Learner, "step", 5)
+        with pytest.raises(AppError):
+            begin(synthetic, tmp_path / "stopped")
+    (written,) = (tmp_path / "stopped").glob("events.out.tfevents.*")
+    written.rename(written.with_name("events.out.tfevents.9999999999.later.1.0"))
+    assert logged(train.resume(tmp_path / "stopped", is_exported=False)) == logged(whole)
+
+
 def test_two_and_two_epochs_are_four(
     synthetic: Path, whole: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
