@@ -156,7 +156,7 @@ class Recognizer:
             "probabilities": (None, len(card.labels)),
             "joint_attention": (None, card.persons, len(card.joints)),
             "frame_attention": (None, card.persons, card.frames),
-            "embedding": (None, None),
+            "embedding": (None, len(card.feature_centers[0]) if card.feature_centers else None),
         }
 
     def _check_signature(self) -> None:

@@ -25,6 +25,9 @@ ENTER_THRESHOLD, EXIT_THRESHOLD = 0.8, 0.5
 """Where a card says nothing else. A network that knows only its own actions gives a person who merely stands 0.5 to
 0.75 for one of them; from 0.8 on it is nearly silent, and real repetitions still reach it (docs/experiments.md)."""
 SCHEMA = 1
+LARGEST_EMBEDDING = 4096
+"""Numbers of a feature center: beyond any hidden layer of ours; it bounds what a card can ask for."""
+LARGEST_FEATURE = 1e6
 INPUTS = {"joints": "joints", "seen": "seen"}
 OUTPUTS = {
     "probabilities": "probabilities",
@@ -51,6 +54,14 @@ class ModelCard:
         temperature: Divides the logits; already inside the graph, recorded here.
         enter_threshold: Smoothed probability at which an action starts.
         exit_threshold: Smoothed probability below which it ends.
+        enter_thresholds: The same for single labels, where they differ.
+        exit_thresholds: Likewise.
+        background: The label that means "no trained action"; empty for a model that has none.
+        unknown_score: Smoothed probability of the best class below which nothing is claimed; 0 switches the rule off.
+        unknown_distance: Smoothed feature distance above which nothing is claimed; 0 switches the rule off. The
+            distance is the Euclidean one from the embedding to the nearest center, divided by ``feature_scale``.
+        feature_centers: K rows of E numbers, the mean embedding of each label in training; or none.
+        feature_scale: Mean distance of training windows from the center of their own label.
         attention_range: (low, high) of |joint attention| over the training data; fixes the heat scale.
         expects_leveled: Whether y must be measured from a leveled floor.
         trained_on: Data set, protocol, subjects, number of clips.
@@ -70,6 +81,13 @@ class ModelCard:
     temperature: float = 1.0
     enter_threshold: float = ENTER_THRESHOLD
     exit_threshold: float = EXIT_THRESHOLD
+    enter_thresholds: dict[str, float] = field(default_factory=dict)
+    exit_thresholds: dict[str, float] = field(default_factory=dict)
+    background: str = ""
+    unknown_score: float = 0.0
+    unknown_distance: float = 0.0
+    feature_centers: tuple[tuple[float, ...], ...] = ()
+    feature_scale: float = 1.0
     attention_range: tuple[float, float] = (0.0, 1.0)
     expects_leveled: bool = False
     trained_on: dict[str, Any] = field(default_factory=dict)
@@ -77,6 +95,18 @@ class ModelCard:
     recipe: dict[str, Any] = field(default_factory=dict)
     license: str = ""
     schema: int = SCHEMA
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """The labels that mean an action: all but the background."""
+        return tuple(label for label in self.labels if label != self.background)
+
+    def thresholds(self, label: str) -> tuple[float, float]:
+        """Returns the (enter, exit) thresholds of a label."""
+        return (
+            self.enter_thresholds.get(label, self.enter_threshold),
+            self.exit_thresholds.get(label, self.exit_threshold),
+        )
 
     def to_json(self) -> str:
         """Returns the card as JSON text, keys in the order of the attributes."""
@@ -116,6 +146,8 @@ class ModelCard:
         for key in ("labels", "joints", "attention_range"):
             if key in values:
                 values[key] = tuple(values[key])
+        if "feature_centers" in values:
+            values["feature_centers"] = tuple(tuple(center) for center in values["feature_centers"])
         return cls(**values)
 
     @classmethod
@@ -132,16 +164,13 @@ class ModelCard:
 def _problem(values: dict[str, Any]) -> str:
     """What is wrong with a card's values, or an empty string."""
 
-    def is_number(value: Any) -> bool:
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-
     def is_names(value: Any) -> bool:
         return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
 
     wanted = {"a text": str, "true or false": bool, "an object": dict}
-    kinds = {"name": "a text", "network": "a text", "layout": "a text", "license": "a text"}
+    kinds = dict.fromkeys(("name", "network", "layout", "license", "background"), "a text")
     kinds |= {"expects_leveled": "true or false"}
-    kinds |= dict.fromkeys(("trained_on", "results", "recipe"), "an object")
+    kinds |= dict.fromkeys(("trained_on", "results", "recipe", "enter_thresholds", "exit_thresholds"), "an object")
     for key, kind in kinds.items():
         if key in values and not isinstance(values[key], wanted[kind]):
             return f"{key} must be {kind}, found {type(values[key]).__name__}"
@@ -154,12 +183,54 @@ def _problem(values: dict[str, Any]) -> str:
             return f"{key} must be a whole number from {low} to {high}, found {value!r}"
     for key, low_s, high_s in (("span_s", 0.1, 60.0), ("temperature", 1e-3, 1e3)):
         value = values.get(key, 1.0)
-        if not is_number(value) or not low_s <= value <= high_s:
+        if not _is_number(value) or not low_s <= value <= high_s:
             return f"{key} must be a number from {low_s} to {high_s}, found {value!r}"
     enter, leave = values.get("enter_threshold", ENTER_THRESHOLD), values.get("exit_threshold", EXIT_THRESHOLD)
-    if not (is_number(enter) and is_number(leave) and 0 <= leave <= enter <= 1):
+    if not (_is_number(enter) and _is_number(leave) and 0 <= leave <= enter <= 1):
         return f"thresholds must satisfy 0 <= exit <= enter <= 1, found exit {leave!r}, enter {enter!r}"
     span = values.get("attention_range", [0.0, 1.0])
-    if not (isinstance(span, list) and len(span) == 2 and all(map(is_number, span)) and span[0] < span[1]):
+    if not (isinstance(span, list) and len(span) == 2 and all(map(_is_number, span)) and span[0] < span[1]):
         return f"attention_range must be two increasing numbers, found {span!r}"
+    return _problem_of_thresholds(values, enter=enter, leave=leave) or _problem_of_unknown(values)
+
+
+def _problem_of_thresholds(values: dict[str, Any], *, enter: float, leave: float) -> str:
+    """What is wrong with the background's label or with thresholds of single labels, or an empty string."""
+    labels, background = values["labels"], values.get("background", "")
+    if background and (background not in labels or len(labels) < 2):
+        return f"background must be one of at least two labels, found {background!r}"
+    enters, leaves = values.get("enter_thresholds", {}), values.get("exit_thresholds", {})
+    for label in {**enters, **leaves}:
+        high, low = enters.get(label, enter), leaves.get(label, leave)
+        if label not in labels:
+            return f"thresholds must be of its labels, found {label!r}"
+        if not (_is_number(high) and _is_number(low) and 0 <= low <= high <= 1):
+            return f"thresholds of {label!r} must satisfy 0 <= exit <= enter <= 1, found exit {low!r}, enter {high!r}"
     return ""
+
+
+def _problem_of_unknown(values: dict[str, Any]) -> str:
+    """What is wrong with the unknown rule, or an empty string."""
+    for key, low, high, default in (
+        ("unknown_score", 0.0, 1.0, 0.0),
+        ("unknown_distance", 0.0, 1e6, 0.0),
+        ("feature_scale", 1e-9, LARGEST_FEATURE, 1.0),
+    ):
+        value = values.get(key, default)
+        if not _is_number(value) or not low <= value <= high:
+            return f"{key} must be a number from {low} to {high}, found {value!r}"
+    centers, wanted = values.get("feature_centers", []), len(values["labels"])
+    if not isinstance(centers, list) or len(centers) not in (0, wanted):
+        return f"feature_centers must be a list with one center for each of its {wanted} labels"
+    sizes = {len(center) if isinstance(center, list) else 0 for center in centers}
+    if centers and (len(sizes) > 1 or not 1 <= min(sizes) <= LARGEST_EMBEDDING):
+        return f"feature_centers must be lists of the same size, from 1 to {LARGEST_EMBEDDING} numbers"
+    if not all(_is_number(value) and abs(value) <= LARGEST_FEATURE for center in centers for value in center):
+        return f"feature_centers must hold numbers from -{LARGEST_FEATURE:g} to {LARGEST_FEATURE:g}"
+    if values.get("unknown_distance", 0) and not centers:
+        return "unknown_distance needs feature_centers to measure from"
+    return ""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -202,7 +202,13 @@ def test_a_spoiled_model_is_refused_in_one_sentence(
 
 @pytest.mark.parametrize(
     "change",
-    [{"frames": 7}, {"joints": CARD.joints[:-1]}, {"labels": ("a", "b", "c", "d")}, {"persons": 2}],
+    [
+        {"frames": 7},
+        {"joints": CARD.joints[:-1]},
+        {"labels": ("a", "b", "c", "d")},
+        {"persons": 2},
+        {"feature_centers": [[0.0] * 4] * 3},
+    ],
     ids=lambda change: next(iter(change)),
 )
 def test_a_card_that_contradicts_the_graph_is_refused(tmp_path: Path, change: dict[str, object]) -> None:

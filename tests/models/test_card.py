@@ -21,6 +21,27 @@ def test_a_card_survives_its_own_json() -> None:
     assert ModelCard.from_metadata({METADATA_KEY: wanted.to_json()}, file="m.onnx") == wanted
 
 
+def test_what_it_says_of_background_and_unknown_survives_too() -> None:
+    wanted = card(
+        config(),
+        background="action 4",
+        enter_thresholds={"action 1": 0.9, "action 4": 0.7},
+        exit_thresholds={"action 1": 0.2},
+        unknown_score=0.35,
+        unknown_distance=2.5,
+        feature_centers=((0.5, 1.0, 0.0),) * 5,
+        feature_scale=3.25,
+    )
+    read = ModelCard.from_json(wanted.to_json(), file="m.onnx")
+    assert read == wanted
+    assert [read.thresholds(label) for label in ("action 0", "action 1", "action 4")] == [
+        (0.8, 0.5),
+        (0.9, 0.2),
+        (0.7, 0.5),
+    ]
+    assert read.actions == tuple(label for label in wanted.labels if label != "action 4")
+
+
 def test_names_beyond_ascii_stay_readable() -> None:
     wanted = card(config(), labels=("挥手", "Händeklatschen", "прыжок", "d", "e"))
     assert "挥手" in wanted.to_json()
@@ -34,6 +55,8 @@ def test_a_key_of_a_later_version_is_ignored() -> None:
 def test_what_may_be_left_out_has_a_default() -> None:
     required = ("name", "network", "labels", "layout", "joints", "frames", "span_s", "schema")
     read = ModelCard.from_json(json.dumps({key: good()[key] for key in required}), file="m.onnx")
+    assert (read.background, read.unknown_score, read.unknown_distance, read.feature_centers) == ("", 0.0, 0.0, ())
+    assert read.actions == read.labels
     assert (read.persons, read.temperature, read.enter_threshold, read.exit_threshold) == (1, 1.0, 0.8, 0.5)
 
 
@@ -89,6 +112,32 @@ def test_a_card_that_lacks_something_names_it(key: str) -> None:
         ({"enter_threshold": 1.5}, "thresholds must satisfy"),
         ({"exit_threshold": -0.1}, "thresholds must satisfy"),
         ({"exit_threshold": "low"}, "thresholds must satisfy"),
+        ({"background": 3}, "background must be a text"),
+        ({"background": "nobody"}, "background must be one of at least two labels, found 'nobody'"),
+        ({"labels": ["wave"], "background": "wave"}, "background must be one of at least two labels"),
+        ({"enter_thresholds": [0.5]}, "enter_thresholds must be an object"),
+        ({"enter_thresholds": {"nobody": 0.9}}, "must be of its labels, found 'nobody'"),
+        (
+            {"exit_thresholds": {"action 2": 0.9}},
+            "of 'action 2' must satisfy 0 <= exit <= enter <= 1, found exit 0.9",
+        ),
+        ({"enter_thresholds": {"action 2": 0.4}}, "found exit 0.5, enter 0.4"),
+        ({"enter_thresholds": {"action 2": "high"}}, "of 'action 2' must satisfy"),
+        ({"enter_thresholds": {"action 2": float("nan")}}, "of 'action 2' must satisfy"),
+        ({"unknown_score": 1.1}, "unknown_score must be a number from 0.0 to 1.0"),
+        ({"unknown_score": None}, "unknown_score must be"),
+        ({"unknown_distance": -1}, "unknown_distance must be"),
+        ({"unknown_distance": float("nan")}, "unknown_distance must be"),
+        ({"unknown_distance": 2.0}, "unknown_distance needs feature_centers"),
+        ({"feature_scale": 0}, "feature_scale must be"),
+        ({"feature_centers": 7}, "feature_centers must be a list with one center"),
+        ({"feature_centers": [[1.0, 2.0]]}, "one center for each of its 5 labels"),
+        ({"feature_centers": [[1.0]] * 4 + [[1.0, 2.0]]}, "feature_centers must be lists of the same size"),
+        ({"feature_centers": [[]] * 5}, "from 1 to 4096 numbers"),
+        ({"feature_centers": [[0.0] * 4097] * 5}, "from 1 to 4096 numbers"),
+        ({"feature_centers": [7] * 5}, "from 1 to 4096 numbers"),
+        ({"feature_centers": [[float("inf")]] * 5}, "must hold numbers from -1e"),
+        ({"feature_centers": [["a"]] * 5}, "must hold numbers from -1e"),
         ({"attention_range": [0.5]}, "attention_range must be two increasing numbers"),
         ({"attention_range": [0.5, 0.5]}, "attention_range must be"),
         ({"attention_range": [0, float("nan")]}, "attention_range must be"),
