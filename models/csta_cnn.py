@@ -92,7 +92,12 @@ class CstaCnn(nn.Module):
         super().__init__()
         self.config = config
         self.normalize = Normalize(
-            config.joints, fill=config.fill, center=config.center, turn=config.turn, scale=config.scale
+            config.joints,
+            fill=config.fill,
+            center=config.center,
+            turn=config.turn,
+            scale=config.scale,
+            facing_error_deg=config.facing_error_deg,
         )
         self.position, self.motion = Stream(config), Stream(config)
         sizes = (self._feature_count(), *config.hidden)

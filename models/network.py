@@ -55,6 +55,7 @@ class NetworkConfig:
     center: bool = setting(True, "put person 1's first spine base at the origin")
     turn: bool = setting(True, "turn about the vertical so that person 1 faces the sensor")
     scale: bool = setting(True, "divide by person 1's torso length")
+    facing_error_deg: float = setting(0.0, "largest random error of that turn in training, degrees; never in use")
 
     def __post_init__(self) -> None:
         # A settings file gives lists; equality and hashing want tuples.
@@ -74,6 +75,10 @@ class NetworkConfig:
             raise ValueError(f"persons must be 1 or 2, found {self.persons}")
         if not 0.0 <= self.dropout < 1.0:
             raise ValueError(f"dropout must be at least 0 and below 1, found {self.dropout}")
+        if not 0.0 <= self.facing_error_deg <= 90.0:
+            raise ValueError(f"facing_error_deg must be from 0 to 90, found {self.facing_error_deg}")
+        if self.facing_error_deg and not self.turn:
+            raise ValueError("facing_error_deg is an error of the turn and needs turn=true")
         if self.attention not in ATTENTION_MODES or self.activation not in ACTIVATIONS:
             raise ValueError(f"there is no attention '{self.attention}' with activation '{self.activation}'")
         if self.attention_start not in ATTENTION_STARTS:

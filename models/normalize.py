@@ -8,6 +8,7 @@ then applies to whole planes, which a runtime does several times faster than thr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -50,6 +51,8 @@ class Normalize(nn.Module):
         center: Subtract person 1's center joint of the first frame.
         turn: Turn about the vertical until person 1's mean shoulder line runs along x, facing the sensor.
         scale: Divide by person 1's mean torso length.
+        facing_error_deg: In training, the largest random error of the turn, either way; never in use. A turn of the
+            joints that go in is no substitute: this module takes it back out.
     """
 
     def __init__(
@@ -60,10 +63,12 @@ class Normalize(nn.Module):
         center: bool = True,
         turn: bool = True,
         scale: bool = True,
+        facing_error_deg: float = 0.0,
     ) -> None:
         super().__init__()
         self.axes = body_axes(joints)
         self.fill, self.center, self.turn, self.scale = fill, center, turn, scale
+        self.facing_error_deg = facing_error_deg
 
     def forward(self, joints: Tensor, seen: Tensor) -> Normalized:
         """Normalizes joints (B, M, T, V, 3) in meters, of which seen (B, M, T, V) says which to believe."""
@@ -119,7 +124,11 @@ class Normalize(nn.Module):
         line = (reference[..., right] - reference[..., left]).mean(dim=2)  # (B, 3)
         length = (line[:, 0].square() + line[:, 2].square()).clamp(min=1e-12).sqrt()
         clear = (length > SHORTEST_SHOULDER_LINE_M) & (ever[:, left] * ever[:, right] > 0.5)
-        return torch.where(clear, line[:, 0] / length, 1.0), torch.where(clear, line[:, 2] / length, 0.0)
+        cosine, sine = torch.where(clear, line[:, 0] / length, 1.0), torch.where(clear, line[:, 2] / length, 0.0)
+        if not (self.training and self.facing_error_deg):
+            return cosine, sine
+        error = (2 * torch.rand_like(cosine) - 1) * math.radians(self.facing_error_deg)  # seeded as dropout is
+        return cosine * error.cos() - sine * error.sin(), sine * error.cos() + cosine * error.sin()
 
     def _scale(self, reference: Tensor, ever: Tensor) -> Tensor:
         """Returns (B,) factors that give the mean torso length 1."""

@@ -182,3 +182,36 @@ def test_mixed_precision_does_not_round_positions() -> None:
         mixed = normalize(joints, seen)
     assert mixed.dtype == torch.float32
     assert torch.equal(mixed, exact)
+
+
+def test_a_turn_before_the_network_is_taken_back_out_and_the_error_of_the_turn_is_not() -> None:
+    joints, seen = windows(3, SHAPE)
+    module = Normalize(SHAPE.joints, facing_error_deg=20).train()
+    torch.manual_seed(4)
+    first, again = module(joints, seen).joints, module(joints, seen).joints
+    torch.manual_seed(4)
+    same = module(turned(joints, 0.8), seen).joints
+    np.testing.assert_allclose(same, first, atol=2e-5)
+    assert (first - again).abs().max() > 0.05, "every window must get another error each time"
+
+
+def test_the_error_of_the_turn_keeps_heights_and_stays_within_its_bound_and_in_training() -> None:
+    joints, seen = windows(3, SHAPE)
+    exact = normalize(joints, seen)
+    module = Normalize(SHAPE.joints, facing_error_deg=20).train()
+    found = []
+    for _ in range(40):
+        result = module(joints, seen).joints
+        np.testing.assert_allclose(result[:, :, 1], exact[:, :, 1], atol=1e-5)
+        line = (result[:, 0, :, :, AXES.right_shoulder] - result[:, 0, :, :, AXES.left_shoulder]).mean(dim=2)
+        found.append(torch.rad2deg(torch.atan2(line[:, 2], line[:, 0])))
+    angles = torch.cat(found)
+    assert angles.abs().max() <= 20.01
+    assert angles.min() < -10 and angles.max() > 10, "errors must fall to both sides"
+    assert torch.equal(module.eval()(joints, seen).joints, exact)
+
+
+@pytest.mark.parametrize("wrong", [{"facing_error_deg": 91.0}, {"facing_error_deg": 5.0, "turn": False}])
+def test_an_error_of_the_turn_that_cannot_be_is_refused(wrong: dict) -> None:
+    with pytest.raises(ValueError, match="facing_error_deg"):
+        config(**wrong)
