@@ -1,22 +1,29 @@
 """From probabilities over time to actions that start and end: a state machine for each person, without a clock.
 
-Probabilities are smoothed over *seconds*, so that a slow sensor and a fast one decide alike. An action starts when
-its smoothed probability has stayed at or above the upper threshold for a while, and ends when it falls below the
-lower one; then the same action does not start again at once. Between the two thresholds nothing changes, so a
-probability that trembles about one of them does not make a label blink.
+Probabilities are smoothed over *seconds*, so that a slow sensor and a fast one decide alike. At each moment the
+smoothed answer may make a claim: for the best class where it reaches its upper threshold, or for "unknown" where the
+unknown rule holds. A claim counts once it has held for a while. A claim for an action starts it, and one for anything
+else ends the action that goes on; so does its probability below its lower threshold. Then the same action does not
+start again at once. Between the two thresholds nothing changes, so a probability that trembles about one of them does
+not make a label blink. The background class is claimed like any other, but is never an action.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from live.view import ActionEvent
+from live.decision_rules import DecisionRules
+from live.view import ActionEvent, PersonState
 from models.card import ModelCard
 from skeleton.config import setting
+
+UNKNOWN = -2
+"""What is claimed, in place of a class, while the unknown rule holds."""
+SLACK_S = 1e-6
+"""Sums of 1/30 s steps do not come out exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +46,9 @@ class DecisionConfig:
         if 0 < self.enter_threshold < self.exit_threshold:
             raise ValueError("exit_threshold must not exceed enter_threshold")
 
-    def thresholds(self, card: ModelCard) -> tuple[float, float]:
-        """Returns the (enter, exit) thresholds in use: these settings, where 0 the card's, exit at most enter."""
-        enter = self.enter_threshold or card.enter_threshold
-        return enter, min(enter, self.exit_threshold or card.exit_threshold)
+    def rules(self, card: ModelCard) -> DecisionRules:
+        """Returns the rules in use: these thresholds, and where they are 0 the card's."""
+        return DecisionRules.of(card, enter_threshold=self.enter_threshold, exit_threshold=self.exit_threshold)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,15 +56,19 @@ class Verdict:
     """What is decided for one person at one time.
 
     Attributes:
+        state: ACTION, UNKNOWN or NOTHING.
         label: The action that goes on, or None.
         confidence: Smoothed probability of ``label``, or of the best class without one.
         probabilities: (K,) smoothed.
+        distance: Smoothed feature distance, see ``DecisionRules.distance``; 0 without centers.
         events: What started or ended just now, oldest first.
     """
 
+    state: PersonState
     label: str | None
     confidence: float
     probabilities: np.ndarray
+    distance: float = 0.0
     events: tuple[ActionEvent, ...] = ()
 
 
@@ -88,89 +98,85 @@ class PersonDecision:
     Args:
         body_id: Tracking id, for the events.
         person: The person's small number, for the events.
-        labels: K class names.
-        thresholds: Enter and exit.
+        rules: Thresholds, background and unknown rule.
         config: The rest of the settings.
     """
 
-    def __init__(
-        self,
-        *,
-        body_id: int,
-        person: int,
-        labels: Sequence[str],
-        thresholds: tuple[float, float],
-        config: DecisionConfig,
-    ) -> None:
+    def __init__(self, *, body_id: int, person: int, rules: DecisionRules, config: DecisionConfig) -> None:
         self._body_id, self._person = body_id, person
-        self._labels = labels
-        self._enter, self._exit = thresholds
-        self._config = config
+        self._rules, self._config = rules, config
         self._time_s: float | None = None
-        self._smoothed: np.ndarray = np.zeros(len(labels))
-        self._candidate: tuple[int, float] | None = None  # class, since when
+        self._smoothed: np.ndarray = np.zeros(len(rules.labels))
+        self._distance = 0.0
+        self._claim: tuple[int, float] | None = None  # class or UNKNOWN, since when
         self._action: _Action | None = None
         self._ended: dict[int, float] = {}  # class, when its last action ended
 
-    def update(self, time_s: float, probabilities: np.ndarray) -> Verdict:
+    def update(self, time_s: float, probabilities: np.ndarray, embedding: np.ndarray | None = None) -> Verdict:
         """Takes the model's answer at a time.
 
         Args:
             time_s: Later than at the last call.
             probabilities: (K,).
+            embedding: (E,); None counts as one in a center.
         """
         step_s = 0.0 if self._time_s is None else time_s - self._time_s
-        self._smooth(probabilities, step_s)
+        self._smooth(probabilities, 0.0 if embedding is None else self._rules.distance(embedding), step_s)
         self._time_s = time_s
+        best = int(np.argmax(self._smoothed))
         if self._action is not None:
             self._action.extend(float(self._smoothed[self._action.label]), step_s)
-        self._follow_candidate(time_s)
+        self._follow_claim(best, time_s)
         events = [*self._end_if_over(time_s), *self._start_if_due(time_s)]
-        return self._verdict(tuple(events))
+        return self._verdict(time_s, best, tuple(events))
 
     def leave(self, time_s: float) -> tuple[ActionEvent, ...]:
         """Ends the action, because the person is gone; the smoothing starts anew when the person returns."""
-        self._time_s, self._candidate = None, None
+        self._time_s, self._claim = None, None
         return self._end(time_s)
 
-    def _smooth(self, probabilities: np.ndarray, step_s: float) -> None:
+    def _smooth(self, probabilities: np.ndarray, distance: float, step_s: float) -> None:
         constant_s = self._config.smoothing_s
         weight = 1.0 if self._time_s is None or constant_s <= 0 else 1.0 - math.exp(-step_s / constant_s)
         self._smoothed = self._smoothed + weight * (np.asarray(probabilities, dtype=float) - self._smoothed)
+        self._distance += weight * (distance - self._distance)
 
-    def _follow_candidate(self, time_s: float) -> None:
-        best = int(np.argmax(self._smoothed))
-        if self._smoothed[best] < self._enter:
-            self._candidate = None
-        elif self._candidate is None or self._candidate[0] != best:
-            self._candidate = (best, time_s)
+    def _follow_claim(self, best: int, time_s: float) -> None:
+        probability = float(self._smoothed[best])
+        if self._rules.is_unknown(probability, self._distance):
+            best = UNKNOWN
+        elif probability < self._rules.enter[best]:
+            self._claim = None
+            return
+        if self._claim is None or self._claim[0] != best:
+            self._claim = (best, time_s)
 
     def _end_if_over(self, time_s: float) -> tuple[ActionEvent, ...]:
         if self._action is None:
             return ()
-        is_over = self._smoothed[self._action.label] < self._exit
-        is_replaced = (
-            self._candidate is not None and self._candidate[0] != self._action.label and self._is_due(time_s)
-        )
+        label = self._action.label
+        is_over = self._smoothed[label] < self._rules.exit[label]
+        is_replaced = self._claim is not None and self._claim[0] != label and self._is_due(time_s)
         return self._end(time_s) if is_over or is_replaced else ()
 
     def _start_if_due(self, time_s: float) -> tuple[ActionEvent, ...]:
-        if self._action is not None or self._candidate is None or not self._is_due(time_s):
+        if self._action is not None or self._claim is None or not self._is_due(time_s):
             return ()
-        label, since_s = self._candidate
+        label, since_s = self._claim
+        if label in (UNKNOWN, self._rules.background):
+            return ()
         # An action cannot have begun before the one it follows was over.
         start_s = max(since_s, *self._ended.values()) if self._ended else since_s
         self._action = _Action(label, start_s, latest=float(self._smoothed[label]))
         return (self._event(self._action, end_s=None),)
 
     def _is_due(self, time_s: float) -> bool:
-        """Whether the candidate has held for long enough, and was not ended just before."""
-        if self._candidate is None:
+        """Whether the claim has held for long enough, and is not for an action that ended just before."""
+        if self._claim is None:
             return False
-        label, since_s = self._candidate
-        slack_s = 1e-6  # sums of 1/30 s steps do not come out exactly
-        has_held = time_s - since_s >= self._config.min_duration_s - slack_s
-        has_rested = time_s - self._ended.get(label, -math.inf) >= self._config.cool_down_s - slack_s
+        label, since_s = self._claim
+        has_held = time_s - since_s >= self._config.min_duration_s - SLACK_S
+        has_rested = time_s - self._ended.get(label, -math.inf) >= self._config.cool_down_s - SLACK_S
         return has_held and has_rested
 
     def _end(self, time_s: float) -> tuple[ActionEvent, ...]:
@@ -184,19 +190,25 @@ class PersonDecision:
         return ActionEvent(
             body_id=self._body_id,
             person=self._person,
-            label=self._labels[action.label],
+            label=self._rules.labels[action.label],
             start_s=action.start_s,
             end_s=end_s,
             confidence=action.confidence,
         )
 
-    def _verdict(self, events: tuple[ActionEvent, ...]) -> Verdict:
-        shown = int(np.argmax(self._smoothed)) if self._action is None else self._action.label
+    def _verdict(self, time_s: float, best: int, events: tuple[ActionEvent, ...]) -> Verdict:
+        shown, state = best, PersonState.NOTHING
+        if self._action is not None:
+            shown, state = self._action.label, PersonState.ACTION
+        elif self._claim is not None and self._claim[0] == UNKNOWN and self._is_due(time_s):
+            state = PersonState.UNKNOWN
         smoothed = self._smoothed.astype(np.float32)
         smoothed.setflags(write=False)
         return Verdict(
-            label=None if self._action is None else self._labels[shown],
+            state=state,
+            label=None if self._action is None else self._rules.labels[shown],
             confidence=float(self._smoothed[shown]),
             probabilities=smoothed,
+            distance=self._distance,
             events=events,
         )

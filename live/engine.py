@@ -128,6 +128,7 @@ class Engine:
         self._leveler = leveler if card.expects_leveled else None
         self._recognizer = recognizer
         self._config = config or DecisionConfig()
+        self._rules = self._config.rules(card)
         self._joint_indices = fitting_joints(card, layout)
         self._joint_count = len(layout)
         self._history = History(self._joint_indices, span_s=card.span_s, frame_count=card.frames)
@@ -209,12 +210,12 @@ class Engine:
         if person is None:
             person = self._people[body.body_id] = _Person(self._new_decision(body.body_id, number), body.last_seen_s)
         person.last_seen_s = body.last_seen_s
-        verdict = person.decision.update(self._since_origin(body.last_seen_s), answer.probabilities)
+        verdict = person.decision.update(self._since_origin(body.last_seen_s), answer.probabilities, answer.embedding)
         events += verdict.events
         return PersonView(
             body_id=body.body_id,
             person=number,
-            state=PersonState.ACTION if verdict.label else PersonState.NOTHING,
+            state=verdict.state,
             label=verdict.label,
             confidence=verdict.confidence,
             warm_up=1.0,
@@ -231,14 +232,7 @@ class Engine:
         return events
 
     def _new_decision(self, body_id: int, number: int) -> PersonDecision:
-        card = self._recognizer.card
-        return PersonDecision(
-            body_id=body_id,
-            person=number,
-            labels=card.labels,
-            thresholds=self._config.thresholds(card),
-            config=self._config,
-        )
+        return PersonDecision(body_id=body_id, person=number, rules=self._rules, config=self._config)
 
     def _number(self, body_id: int) -> int:
         """The person's number: counted from 1 in the order of appearance, kept over seeks and loops."""

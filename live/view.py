@@ -64,7 +64,8 @@ class PersonState(Enum):
 
     WARMING_UP = "warming up"  # less than a window's worth of frames so far
     NO_FLOOR = "no floor"  # the model needs heights above a floor that is not known yet
-    NOTHING = "nothing"  # no class reaches its threshold
+    NOTHING = "nothing"  # no trained action: the background class is best, or no class reaches its threshold
+    UNKNOWN = "unknown"  # something that the model was not trained on: the card's unknown rule holds
     ACTION = "action"
     LOST = "lost"  # out of view for less than the time a person is kept
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from live.decision import DecisionConfig, PersonDecision
-from live.view import ActionEvent
+from live.decision_rules import DecisionRules
+from live.view import ActionEvent, PersonState
 from skeleton import config as settings
 from skeleton.errors import ConfigError
 from tests.live.tiny_model import CARD
@@ -18,8 +19,12 @@ PLAIN = DecisionConfig(smoothing_s=0.0, min_duration_s=0.3, cool_down_s=0.5)
 STEP_S = 0.1
 
 
-def decision(config: DecisionConfig = PLAIN, thresholds: tuple[float, float] = (0.6, 0.4)) -> PersonDecision:
-    return PersonDecision(body_id=77, person=2, labels=LABELS, thresholds=thresholds, config=config)
+def decision(
+    config: DecisionConfig = PLAIN, thresholds: tuple[float, float] = (0.6, 0.4), **rules: object
+) -> PersonDecision:
+    enter, leave = ((threshold,) * len(LABELS) for threshold in thresholds)
+    values = {"labels": LABELS, "enter": enter, "exit": leave, **rules}
+    return PersonDecision(body_id=77, person=2, rules=DecisionRules(**values), config=config)  # type: ignore[arg-type]
 
 
 def spread(label: str, probability: float) -> np.ndarray:
@@ -138,9 +143,131 @@ def test_the_best_class_is_told_without_an_action() -> None:
 
 
 def test_thresholds_come_from_the_card_unless_they_are_set() -> None:
-    assert DecisionConfig().thresholds(CARD) == (CARD.enter_threshold, CARD.exit_threshold)
-    assert DecisionConfig(enter_threshold=0.9).thresholds(CARD) == (0.9, CARD.exit_threshold)
-    assert DecisionConfig(enter_threshold=0.2).thresholds(CARD) == (0.2, 0.2)
+    card = dataclasses.replace(CARD, enter_thresholds={"right hand up": 0.9}, exit_thresholds={"nothing": 0.1})
+    enter, leave = CARD.enter_threshold, CARD.exit_threshold
+
+    def found(**settings: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        rules = DecisionConfig(**settings).rules(card)
+        return rules.enter, rules.exit
+
+    assert found() == ((enter, 0.9, enter), (0.1, leave, leave))
+    assert found(enter_threshold=0.95) == ((0.95,) * 3, (0.1, leave, leave))
+    assert found(exit_threshold=0.3) == ((enter, 0.9, enter), (0.3,) * 3)
+    assert found(enter_threshold=0.2) == ((0.2,) * 3, (0.1, 0.2, 0.2))
+
+
+CENTERS = np.array([[0.0, 0.0], [6.0, 0.0], [0.0, 8.0]])
+
+
+def test_the_feature_distance_is_to_the_nearest_center_in_units_of_the_scale() -> None:
+    card = dataclasses.replace(CARD, feature_centers=tuple(map(tuple, CENTERS.tolist())), feature_scale=2.0)
+    rules = DecisionRules.of(card)
+    assert [rules.distance(np.array(place)) for place in ([0, 0], [9, 4], [0, 6])] == pytest.approx([0.0, 2.5, 1.0])
+    assert DecisionRules.of(CARD).distance(np.array([9.0, 4.0])) == 0.0
+
+
+ACTION, NOTHING, UNKNOWN = PersonState.ACTION, PersonState.NOTHING, PersonState.UNKNOWN
+NEAR, FAR = 0.5, 3.0
+"""Feature distances on either side of the rule's 2.0."""
+
+
+def states(
+    machine: PersonDecision, script: list[tuple[str, float, float]]
+) -> tuple[list[tuple[PersonState, int]], list[tuple[str, float, float | None]]]:
+    """The states that follow each other, each with how many frames it was shown for; and the events.
+
+    Args:
+        machine: With CENTERS and a scale of 1.
+        script: Label, its probability, feature distance; one a frame.
+    """
+    shown: list[tuple[PersonState, int]] = []
+    events: list[ActionEvent] = []
+    for index, (label, probability, distance) in enumerate(script):
+        verdict = machine.update(index * STEP_S, spread(label, probability), np.array([-distance, 0.0]))
+        assert (verdict.state is ACTION) == (verdict.label is not None)
+        events += verdict.events
+        if shown and shown[-1][0] is verdict.state:
+            shown[-1] = (verdict.state, shown[-1][1] + 1)
+        else:
+            shown.append((verdict.state, 1))
+    return shown, brief(events)
+
+
+@pytest.mark.parametrize(
+    ("script", "expected_states", "expected_events"),
+    [
+        pytest.param([("squat", 0.99, NEAR)] * 20, [(NOTHING, 20)], [], id="the background is never an action"),
+        pytest.param(
+            [("wave", 0.9, NEAR)] * 5 + [("squat", 0.9, NEAR)] * 5,
+            [(NOTHING, 3), (ACTION, 2), (NOTHING, 5)],
+            [("wave", 0.0, None), ("wave", 0.0, 0.5)],
+            id="the background follows an action",
+        ),
+        pytest.param([("bow", 0.45, NEAR)] * 6, [(NOTHING, 3), (UNKNOWN, 3)], [], id="unknown by its low score"),
+        pytest.param([("bow", 0.95, FAR)] * 6, [(NOTHING, 3), (UNKNOWN, 3)], [], id="unknown by its distance"),
+        pytest.param([("squat", 0.95, FAR)] * 6, [(NOTHING, 3), (UNKNOWN, 3)], [], id="the background is no excuse"),
+        pytest.param([("bow", 0.55, NEAR)] * 6, [(NOTHING, 6)], [], id="not unknown, and not sure enough either"),
+        pytest.param(
+            [("bow", 0.55, NEAR), ("bow", 0.45, NEAR), ("bow", 0.45, NEAR)] * 4,
+            [(NOTHING, 12)],
+            [],
+            id="unknown for two frames out of three is not shown",
+        ),
+        pytest.param(
+            [("wave", 0.9, NEAR)] * 5 + [("wave", 0.9, FAR)] * 5 + [("wave", 0.9, NEAR)] * 4,
+            [(NOTHING, 3), (ACTION, 5), (UNKNOWN, 2), (NOTHING, 3), (ACTION, 1)],
+            [("wave", 0.0, None), ("wave", 0.0, 0.8), ("wave", 1.0, None)],
+            id="an action ends when it has been unknown for a while",
+        ),
+        pytest.param(
+            [("wave", 0.9, NEAR)] * 5 + [("wave", 0.9, FAR)] * 3 + [("wave", 0.9, NEAR)] * 3,
+            [(NOTHING, 3), (ACTION, 8)],
+            [("wave", 0.0, None)],
+            id="an action survives being unknown for a moment",
+        ),
+        pytest.param(
+            [("wave", 0.9, FAR)] * 2 + [("wave", 0.9, NEAR)] * 5,
+            [(NOTHING, 5), (ACTION, 2)],
+            [("wave", 0.2, None)],
+            id="an action starts when it is known",
+        ),
+    ],
+)
+def test_each_state_is_shown_in_its_time(
+    script: list[tuple[str, float, float]],
+    expected_states: list[tuple[PersonState, int]],
+    expected_events: list[tuple[str, float, float | None]],
+) -> None:
+    machine = decision(background=1, unknown_score=0.5, unknown_distance=2.0, centers=CENTERS)
+    assert states(machine, script) == (expected_states, expected_events)
+
+
+def test_without_an_unknown_rule_nothing_is_unknown() -> None:
+    assert states(decision(centers=CENTERS), [("bow", 0.4, 1e6)] * 9) == ([(NOTHING, 9)], [])
+
+
+def test_each_class_has_thresholds_of_its_own() -> None:
+    machine = decision(enter=(0.5, 0.9, 0.6), exit=(0.5, 0.9, 0.2))
+    script = (
+        [("squat", 0.8)] * 5 + [("wave", 0.55)] * 5 + [("wave", 0.45)] * 3 + [("bow", 0.65)] * 5 + [("bow", 0.34)] * 9
+    )
+    assert brief(run(machine, script)) == [("wave", 0.5, None), ("wave", 0.5, 1.0), ("bow", 1.3, None)]
+
+
+def test_the_distance_is_smoothed_over_seconds_like_the_probabilities() -> None:
+    machine = decision(DecisionConfig(smoothing_s=0.5, min_duration_s=0.0), unknown_distance=2.0, centers=CENTERS)
+    machine.update(0.0, spread("bow", 0.9), np.array([0.0, 0.0]))
+    found = [machine.update(index / 30, spread("bow", 0.9), np.array([-4.0, 0.0])) for index in range(1, 31)]
+    assert found[-1].distance == pytest.approx(4 * (1 - np.exp(-1 / 0.5)), abs=1e-3)
+    unknown = [verdict.state is UNKNOWN for verdict in found]
+    assert unknown.index(True) == pytest.approx(0.5 * np.log(2) * 30, abs=1)  # half of 4 is the rule's 2
+
+
+def test_someone_who_returns_is_judged_by_the_new_features_alone() -> None:
+    machine = decision(DecisionConfig(smoothing_s=5.0, min_duration_s=0.0), unknown_distance=2.0, centers=CENTERS)
+    assert machine.update(0.0, spread("bow", 0.9), np.array([-9.0, 0.0])).state is UNKNOWN
+    machine.leave(0.1)
+    assert machine.update(3.0, spread("bow", 0.9), np.array([0.0, 0.0])).state is ACTION
 
 
 @pytest.mark.parametrize(

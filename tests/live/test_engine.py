@@ -160,6 +160,63 @@ def test_a_person_who_leaves_takes_the_label_along_at_once(recognizer: Recognize
     assert not any(result.events for result in later)
 
 
+def raise_a_hand(tmp_path: Path, **rules: object) -> list[tuple[PersonState, str | None]]:
+    """The states that follow each other while somebody stands, raises a hand at 1 s, lowers it at 2 s and leaves."""
+    card = dataclasses.replace(tiny_model.CARD, **rules)  # type: ignore[arg-type]
+    path = tiny_model.write(tmp_path / "rules.onnx", card)
+    one = Engine(Recognizer(path, provider="cpu"), KINECT_V2, config=QUICK)
+    shown: list[tuple[PersonState, str | None]] = []
+    for index in range(100):
+        time_s = index / 30
+        present = [body(4, time_s, is_hand_up=1.0 <= time_s < 2.0)] if time_s < 3.0 else []
+        for person in decided(one, frame(index, time_s, *present)).people:
+            if not shown or shown[-1] != (person.state, person.label):
+                shown.append((person.state, person.label))
+    return shown
+
+
+WARMING_UP, NOTHING, UNKNOWN, ACTION, LOST = (
+    (state, "right hand up" if state is PersonState.ACTION else None)
+    for state in (
+        PersonState.WARMING_UP,
+        PersonState.NOTHING,
+        PersonState.UNKNOWN,
+        PersonState.ACTION,
+        PersonState.LOST,
+    )
+)
+AT_REST = (0.0, -20.0, 0.0)
+"""The embedding of a hand half a meter below its shoulder, from the weights of the tiny model."""
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        pytest.param({}, [WARMING_UP, NOTHING, ACTION, NOTHING, LOST], id="a card without rules"),
+        pytest.param({"background": "right hand up"}, [WARMING_UP, NOTHING, LOST], id="the action is background"),
+        pytest.param(
+            {"unknown_distance": 20.0, "feature_centers": (AT_REST,) * 3},
+            [WARMING_UP, NOTHING, UNKNOWN, NOTHING, LOST],
+            id="far from the center while the hand is up",
+        ),
+        pytest.param(
+            {"unknown_distance": 20.0, "feature_centers": (AT_REST, (0.0, 20.0, 0.0), AT_REST), "feature_scale": 1.2},
+            [WARMING_UP, NOTHING, ACTION, NOTHING, LOST],
+            id="near a center of its own",
+        ),
+        pytest.param(
+            {"unknown_score": 0.6},
+            [WARMING_UP, NOTHING, UNKNOWN, NOTHING, ACTION, NOTHING, UNKNOWN, LOST],
+            id="no class scores enough at rest",
+        ),
+    ],
+)
+def test_the_five_states_follow_each_other(
+    tmp_path: Path, rules: dict[str, object], expected: list[tuple[PersonState, str | None]]
+) -> None:
+    assert raise_a_hand(tmp_path, **rules) == expected
+
+
 def test_someone_who_was_away_between_two_decisions_starts_anew(recognizer: Recognizer) -> None:
     one = engine(recognizer)
     for index in range(40):
