@@ -14,7 +14,17 @@ import numpy as np
 
 from live.rates import RecentTimes
 from live.sources.base import Position, SourceInfo, SourceStatus
-from live.view import ActionEvent, Banner, ModelInfo, PersonView, PipelineView, RecordingView, Severity, Statistics
+from live.view import (
+    ActionEvent,
+    Banner,
+    JointEvidence,
+    ModelInfo,
+    PersonView,
+    PipelineView,
+    RecordingView,
+    Severity,
+    Statistics,
+)
 from skeleton.frames import BodyFrame
 
 MOST_EVENTS = 1024
@@ -50,6 +60,7 @@ class Board:
         self._scene: Scene | None = None
         self._is_scene_unread = False
         self._people: tuple[PersonView, ...] = ()
+        self._evidence: tuple[JointEvidence, ...] = ()
         self._frames = RecentTimes()
         self._runs = RecentTimes()
         self._frames_read = self._frames_lost = self._views_unread = self._events_lost = 0
@@ -105,6 +116,11 @@ class Board:
         with self._lock:
             self._people = people
 
+    def set_evidence(self, evidence: tuple[JointEvidence, ...]) -> None:
+        """Replaces what speaks for the people's actions."""
+        with self._lock:
+            self._evidence = evidence
+
     def note_decision(self, time_s: float) -> None:
         """Notes that what is known of the people is of the frame at this time."""
         with self._lock:
@@ -152,6 +168,7 @@ class Board:
                 banners=tuple(sorted(banners, key=lambda banner: _LOUDNESS[banner.severity])),
                 statistics=self._statistics(now_s, unrecognized),
                 recording=recording,
+                evidence=() if silence else self._evidence,
             )
 
     def _note_scene_decided(self) -> None:

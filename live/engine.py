@@ -64,6 +64,7 @@ class Decided:
         people: Everybody in view or lost a moment ago, by number.
         events: What started or ended, oldest first.
         recognitions: The model's answers behind it.
+        windows: What the model saw for each of them.
         trouble: A sentence about the floor, while people are not recognized for want of one or a calibration does
             not fit; otherwise empty.
     """
@@ -71,6 +72,7 @@ class Decided:
     people: tuple[PersonView, ...]
     events: tuple[ActionEvent, ...]
     recognitions: tuple[Recognition, ...] = ()
+    windows: tuple[Window, ...] = ()
     trouble: str = ""
 
 
@@ -183,11 +185,17 @@ class Engine:
         trouble = leveling.trouble if leveling is not None else ""
         if is_held_back and snapshot.windows:
             trouble = " ".join([self._no_floor(), trouble]).strip()
-        return Decided(tuple(people), tuple(events), recognitions, trouble)
+        return Decided(tuple(people), tuple(events), recognitions, windows, trouble)
 
     def finish(self) -> tuple[ActionEvent, ...]:
         """Ends every action that goes on, at the time its person was last seen."""
         return self._end_forgotten(set())
+
+    def on_source_joints(self, values: np.ndarray) -> np.ndarray:
+        """Returns the values of the model's joints at the source's joints, NaN where the model has no such joint."""
+        result = np.full(self._joint_count, np.nan, dtype=np.float32)
+        result[self._joint_indices] = values
+        return result
 
     def _no_floor(self) -> str:
         return (
@@ -220,7 +228,7 @@ class Engine:
             confidence=verdict.confidence,
             warm_up=1.0,
             probabilities=verdict.probabilities,
-            joint_attention=self._on_source_joints(answer.joint_attention[0]),
+            joint_attention=self.on_source_joints(np.abs(answer.joint_attention[0])),
             frame_attention=np.abs(answer.frame_attention[0]),
         )
 
@@ -242,11 +250,6 @@ class Engine:
             self._numbers[body_id] = self._next_number
             self._next_number += 1
         return self._numbers[body_id]
-
-    def _on_source_joints(self, attention: np.ndarray) -> np.ndarray:
-        result = np.full(self._joint_count, np.nan, dtype=np.float32)
-        result[self._joint_indices] = np.abs(attention)
-        return result
 
     def _since_origin(self, time_s: float) -> float:
         return time_s - (self._origin_s or 0.0)

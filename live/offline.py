@@ -10,15 +10,22 @@ import dataclasses
 from collections.abc import Iterator
 
 from live.decision import DecisionConfig
-from live.engine import Engine, Recognizes, leveler_for
+from live.engine import Decided, Engine, Recognizes, leveler_for
+from live.evidence import evidence, questions
+from live.evidence_rota import EVERY_S
 from live.sources.base import Source, SourceInfo, SourceStatus
-from live.view import Banner, PersonView, PipelineView, Severity, Statistics
+from live.view import Banner, JointEvidence, PersonView, PipelineView, Severity, Statistics
 
 READ_TIMEOUT_S = 1.0
 
 
 def run(
-    source: Source, recognizer: Recognizes, *, config: DecisionConfig | None = None, with_color: bool = True
+    source: Source,
+    recognizer: Recognizes,
+    *,
+    config: DecisionConfig | None = None,
+    with_color: bool = True,
+    with_evidence: bool = False,
 ) -> Iterator[PipelineView]:
     """Yields one view a frame, no frame left out, until the source ends or the caller stops.
 
@@ -30,6 +37,7 @@ def run(
         recognizer: The model.
         config: When actions start and end.
         with_color: Whether to fetch the color pictures, which cost most of the time.
+        with_evidence: Whether to look for evidence of everybody's action, five times a second.
 
     Raises:
         SourceError: The source cannot be opened, or is lost.
@@ -40,7 +48,8 @@ def run(
     try:
         info = source.open()
         engine = Engine(recognizer, info.layout, config=config, leveler=leveler_for(recognizer.card, info))
-        for view in _views(source, info, recognizer, engine, with_color):
+        views = _views(source, info, recognizer, engine, with_color, _Explainer() if with_evidence else None)
+        for view in views:
             if newest is not None:
                 yield newest
             newest = view
@@ -50,12 +59,36 @@ def run(
         source.close()
 
 
+class _Explainer:
+    """Keeps everybody's evidence as new as the window does for one person, on the recording's time."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, JointEvidence] = {}
+
+    def look(self, recognizer: Recognizes, engine: Engine, decided: Decided) -> tuple[JointEvidence, ...]:
+        known, self._found = self._found, {}
+        for asked in questions(decided, recognizer.card.labels):
+            found, time_s = known.get(asked.body_id), asked.window.end_s
+            is_new = found is not None and found.label == asked.name and 0 <= time_s - found.time_s < EVERY_S
+            if found is None or not is_new:
+                falls = evidence(recognizer, asked.window, asked.label, probability=asked.probability)
+                found = JointEvidence(asked.body_id, asked.name, time_s, engine.on_source_joints(falls))
+            self._found[asked.body_id] = found
+        return tuple(self._found.values())
+
+
 def _views(
-    source: Source, info: SourceInfo, recognizer: Recognizes, engine: Engine, with_color: bool
+    source: Source,
+    info: SourceInfo,
+    recognizer: Recognizes,
+    engine: Engine,
+    with_color: bool,
+    explainer: _Explainer | None,
 ) -> Iterator[PipelineView]:
     lasting = (Banner(Severity.WARNING, recognizer.warning),) if recognizer.warning else ()
     banners = lasting
     people: tuple[PersonView, ...] = ()
+    found: tuple[JointEvidence, ...] = ()
     count = 0
     while True:
         frame = source.read(READ_TIMEOUT_S)
@@ -68,6 +101,7 @@ def _views(
         decided = engine.decide(observation) if observation else None
         if decided is not None:
             people = decided.people
+            found = explainer.look(recognizer, engine, decided) if explainer is not None else ()
             banners = (*lasting, Banner(Severity.WARNING, decided.trouble)) if decided.trouble else lasting
         yield PipelineView(
             source=info,
@@ -80,6 +114,7 @@ def _views(
             position=source.position,
             banners=banners,
             statistics=Statistics(frames_read=count),
+            evidence=found,
         )
         if source.status is SourceStatus.ENDED:  # another read would wait for nothing
             return

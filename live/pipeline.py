@@ -132,6 +132,11 @@ class Pipeline:
         if self._recognition is not None:
             self._recognition.recalibrate()
 
+    def explain(self, is_wanted: bool) -> None:
+        """Says whether evidence for the people's actions is wanted beside them; at first it is not."""
+        if self._recognition is not None:
+            self._recognition.explains = is_wanted
+
     def record(self, path: Path, *, with_video: bool = False) -> None:
         """Records every body frame from the next one on; the view tells how far it is.
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from live.board import Board
 from live.decision import DecisionConfig
-from live.engine import Engine, Observation, Recognizes, leveler_for
+from live.engine import Decided, Engine, Observation, Recognizes, leveler_for
+from live.evidence_rota import EvidenceRota
 from live.mailbox import Mailbox
 from live.sources.base import SourceInfo
 from live.view import Banner, Severity
@@ -54,6 +55,9 @@ class RecognizerThread:
         config: When actions start and end.
         logger: For what a user should not have to read.
         log_file: Named in the banner of an unexpected error.
+
+    Attributes:
+        explains: Whether evidence is looked for while no frame waits. Any thread may set it.
     """
 
     def __init__(
@@ -79,6 +83,8 @@ class RecognizerThread:
         self._too_old = 0
         self._is_recalibrated = threading.Event()
         self._trouble = ""
+        self._rota: EvidenceRota | None = None  # touched by this thread only
+        self.explains = False
         self.thread = threading.Thread(target=self._run, name="recognizer", daemon=True)
 
     @property
@@ -165,12 +171,15 @@ class RecognizerThread:
             if recognizer.warning:
                 self._board.set_banner("provider", Banner(Severity.WARNING, recognizer.warning))
             self._is_settled.set()
+            self._rota = EvidenceRota(recognizer, time.perf_counter)
             while not self._is_stopping.is_set():
-                task = self._tasks.take(WAIT_S)
+                task = self._tasks.take(min(WAIT_S, self._rota.wait_s()) if self.explains else WAIT_S)
                 if task is not None:
                     self._carry_out(task)
                     if self._pending is task:
                         self._pending = None
+                elif self.explains and self._rota.work():
+                    self._board.set_evidence(self._rota.newest)
         except AppError as error:
             self._logger.warning("recognition stopped: %s", error)
             self._board.set_banner("model", Banner(Severity.ERROR, str(error)))
@@ -179,7 +188,7 @@ class RecognizerThread:
             self._board.set_banner("model", internal_error("Recognition", self._log_file))
         finally:
             self._end_actions()
-            self._board.set_people(())
+            self._show_nobody()
             self._is_settled.set()
 
     def _carry_out(self, task: _Task) -> None:
@@ -197,11 +206,26 @@ class RecognizerThread:
             self._board.note_decision(task.observation.frame.time_s)
             now_s = time.perf_counter()
             self._board.count_run(now_s, now_s - task.received_s)
+            self._look(task, decided)
         if task.is_last:
             self._end_actions()
         if task.is_lost:
-            self._board.set_people(())
+            self._show_nobody()
             self._say("")
+
+    def _look(self, task: _Task, decided: Decided) -> None:
+        """Tells the rota what may be explained; it looks while nobody wants it too, to answer soon when asked."""
+        assert self._rota is not None
+        before = self._rota.newest
+        self._rota.look(task.engine, decided, received_s=task.received_s)
+        if len(self._rota.newest) != len(before):
+            self._board.set_evidence(self._rota.newest)
+
+    def _show_nobody(self) -> None:
+        self._board.set_people(())
+        self._board.set_evidence(())
+        if self._rota is not None:
+            self._rota.forget()
 
     def _say(self, trouble: str) -> None:
         """Shows what is wrong with the floor, as long as it is."""

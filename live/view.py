@@ -97,6 +97,24 @@ class PersonView:
     frame_attention: np.ndarray | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class JointEvidence:
+    """Which joints speak for what a person is said to do; see ``live.evidence``.
+
+    Attributes:
+        body_id: Tracking id.
+        label: The action that it speaks for.
+        time_s: Sensor time of the frame that it was found at.
+        falls: (V,) by how much the action's probability falls when a joint is hidden, -1..1, on the *source's*
+            joints, NaN where the model has no such joint.
+    """
+
+    body_id: int
+    label: str
+    time_s: float
+    falls: np.ndarray
+
+
 class Severity(Enum):
     """How loud a banner is."""
 
@@ -203,6 +221,7 @@ class PipelineView:
         banners: Sentences to show, loudest first.
         statistics: Rates, latencies and losses.
         recording: The recording that runs, or the last one of this pipeline; None before the first.
+        evidence: The newest of everybody, a moment older than the people; empty unless it is asked for.
     """
 
     source: SourceInfo | None = None
@@ -216,3 +235,4 @@ class PipelineView:
     banners: tuple[Banner, ...] = ()
     statistics: Statistics = field(default_factory=Statistics)
     recording: RecordingView | None = None
+    evidence: tuple[JointEvidence, ...] = ()

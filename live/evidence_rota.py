@@ -1,0 +1,139 @@
+"""Whose evidence is looked for next, and how much of it now: five times a second for all people together.
+
+Recognition goes first. Hidden copies are run between a decision and the next frame only, in one run of the model
+where that fits, otherwise in parts, so that no frame waits for them. A recording that is paused leaves all the time
+there is: then everybody's evidence is brought up to the frame that is shown. No threads here, and no clock but the
+one that is handed in.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import deque
+from collections.abc import Callable
+
+from live.engine import Decided, Engine, Recognizes
+from live.evidence import Inquiry, Question, questions
+from live.view import JointEvidence
+
+EVERY_S = 0.2
+"""From the start of one inquiry to the next."""
+SPARE_S = 0.003
+"""Kept free before the next frame: sensors deliver so much earlier or later."""
+IDLE_FRAMES = 3
+"""Frame intervals without a frame, after which none is expected: playback is paused, or the sensor is lost."""
+USUAL_INTERVAL_S = 1 / 30
+FIRST_COPIES = 2
+"""Run before it is known how long one takes."""
+REMEMBERED_INTERVALS, REMEMBERED_RUNS = 16, 8
+"""What the next ones are judged by: the median of the intervals, the slowest of the runs."""
+
+
+class EvidenceRota:
+    """Takes turns among the people with an action. Belongs to one thread.
+
+    Args:
+        recognizer: The model, of the same thread.
+        clock: Seconds, on the clock of the frames' arrival.
+    """
+
+    def __init__(self, recognizer: Recognizes, clock: Callable[[], float]) -> None:
+        self._recognizer, self._clock = recognizer, clock
+        self._engine: Engine | None = None
+        self._asked: dict[int, Question] = {}
+        self._found: dict[int, JointEvidence] = {}
+        self._inquiry: Inquiry | None = None
+        self._begun_s = -math.inf
+        self._received_s = -math.inf
+        self._intervals: deque[float] = deque([USUAL_INTERVAL_S], maxlen=REMEMBERED_INTERVALS)
+        self._costs: deque[float] = deque(maxlen=REMEMBERED_RUNS)  # seconds a copy
+
+    @property
+    def newest(self) -> tuple[JointEvidence, ...]:
+        """The newest evidence of everybody whose action still goes on."""
+        return tuple(self._found.values())
+
+    def look(self, engine: Engine, decided: Decided, *, received_s: float) -> None:
+        """Takes in what was decided about a frame; evidence for a class that is not shown any more is dropped."""
+        if engine is not self._engine:
+            self.forget()
+            self._engine = engine
+        if received_s > self._received_s > -math.inf:
+            self._intervals.append(received_s - self._received_s)
+        self._received_s = received_s
+        self._asked = {one.body_id: one for one in questions(decided, self._recognizer.card.labels)}
+        self._found = {key: one for key, one in self._found.items() if self._is_shown(key, one.label)}
+        if self._inquiry is not None and not self._is_shown(
+            self._inquiry.question.body_id, self._inquiry.question.name
+        ):
+            self._inquiry = None
+
+    def forget(self) -> None:
+        """Drops everything: nobody is in view any more."""
+        self._engine, self._inquiry = None, None
+        self._asked, self._found = {}, {}
+
+    def wait_s(self) -> float:
+        """Returns how long to wait for a frame before there is something to do; infinity when there is nothing."""
+        if self._inquiry is None and self._next() is None:
+            return math.inf
+        due_s = self._begun_s + EVERY_S if self._inquiry is None else -math.inf
+        if not self._copies_that_fit():
+            due_s = max(due_s, self._received_s + IDLE_FRAMES * self._interval_s)
+        return max(0.0, due_s - self._clock())
+
+    def work(self) -> bool:
+        """Runs as many hidden copies as fit before the next frame; returns whether somebody's evidence is new."""
+        if self._inquiry is None:
+            question = self._next()
+            if question is None or self._clock() < self._begun_s + EVERY_S:
+                return False
+            self._inquiry, self._begun_s = Inquiry(question), self._clock()
+        inquiry, most = self._inquiry, self._copies_that_fit()
+        if not most:
+            return False
+        begun_s, before = self._clock(), inquiry.left
+        inquiry.go_on(self._recognizer, most)
+        self._costs.append((self._clock() - begun_s) / (before - inquiry.left))
+        if inquiry.left:
+            return False
+        self._inquiry = None
+        self._keep(inquiry)
+        return True
+
+    @property
+    def _interval_s(self) -> float:
+        return statistics.median(self._intervals)
+
+    def _copies_that_fit(self) -> int:
+        """How many copies can be run before the next frame is expected, as slowly as they were lately."""
+        joints = len(self._recognizer.card.joints)
+        since_s = self._clock() - self._received_s
+        if since_s >= IDLE_FRAMES * self._interval_s:
+            return joints
+        room_s = max(0.0, self._interval_s - since_s - SPARE_S)  # none while a frame is late: it comes any moment
+        if not self._costs:
+            return FIRST_COPIES if room_s else 0
+        # One that took long, because the computer had something else to do, must not be the last.
+        least = 1 if room_s > self._interval_s / 2 else 0
+        return max(least, min(joints, int(room_s / max(self._costs))))
+
+    def _next(self) -> Question | None:
+        """Whose turn it is: whoever has none yet, then whose is the oldest; nobody whose is of the newest frame."""
+
+        def age_of(question: Question) -> float:
+            found = self._found.get(question.body_id)
+            return -math.inf if found is None else found.time_s
+
+        waiting = [one for one in self._asked.values() if age_of(one) != one.window.end_s]
+        return min(waiting, key=age_of, default=None)
+
+    def _keep(self, inquiry: Inquiry) -> None:
+        asked = inquiry.question
+        assert self._engine is not None
+        falls = self._engine.on_source_joints(inquiry.falls)
+        self._found[asked.body_id] = JointEvidence(asked.body_id, asked.name, asked.window.end_s, falls)
+
+    def _is_shown(self, body_id: int, name: str) -> bool:
+        return body_id in self._asked and self._asked[body_id].name == name
