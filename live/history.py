@@ -163,13 +163,8 @@ class History:
         """Cuts all bodies at once: as the joints of one, on one time axis, where an absent body is unseen."""
         if not tracks:
             return ()
-        times_s = np.unique(np.concatenate([times for _, (times, _, _) in tracks]))
+        times_s, joints, seen = _side_by_side([frames for _, frames in tracks])
         bodies, joint_count = len(tracks), len(self._joint_indices)
-        joints = np.zeros((len(times_s), bodies, joint_count, 3), dtype=np.float32)
-        seen = np.zeros((len(times_s), bodies, joint_count), dtype=bool)
-        for place, (_, (times, body_joints, body_seen)) in enumerate(tracks):
-            rows = np.searchsorted(times_s, times)
-            joints[rows, place], seen[rows, place] = body_joints, body_seen
         even_joints, even_seen = cut(
             times_s,
             joints.reshape(len(times_s), bodies * joint_count, 3),
@@ -186,6 +181,22 @@ class History:
             Window((key,), end_s, even_joints[None, :, place], even_seen[None, :, place])
             for place, (key, _) in enumerate(tracks)
         )
+
+
+def _side_by_side(tracks: list[_Frames]) -> _Frames:
+    """Puts the tracks of B bodies on one time axis: joints (F, B, V, 3) and seen (F, B, V), unseen where absent."""
+    first_s = tracks[0][0]
+    if all(np.array_equal(times, first_s) for times, _, _ in tracks[1:]):  # everybody was in view all the time
+        joints, seen = (np.stack([track[part] for track in tracks], axis=1) for part in (1, 2))
+        return first_s, joints, seen
+    times_s = np.unique(np.concatenate([times for times, _, _ in tracks]))
+    joint_count = tracks[0][2].shape[1]
+    joints = np.zeros((len(times_s), len(tracks), joint_count, 3), dtype=np.float32)
+    seen = np.zeros(joints.shape[:3], dtype=bool)
+    for place, (times, body_joints, body_seen) in enumerate(tracks):
+        rows = np.searchsorted(times_s, times)
+        joints[rows, place], seen[rows, place] = body_joints, body_seen
+    return times_s, joints, seen
 
 
 class _Track:

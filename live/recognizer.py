@@ -68,6 +68,7 @@ class Recognizer:
         self._session = self._start(data, provider=provider, threads=threads)
         self.provider = "CUDA" if CUDA in self._session.get_providers() else "CPU"
         self.card = ModelCard.from_metadata(self._session.get_modelmeta().custom_metadata_map, file=self.file)
+        self._shapes = self._output_shapes()
         self._check_signature()
         try:
             self._warm_up()
@@ -134,7 +135,7 @@ class Recognizer:
         return answers
 
     def _check_answers(self, answers: dict[str, np.ndarray], *, batch: int) -> None:
-        for name, wanted in self._output_shapes().items():
+        for name, wanted in self._shapes.items():
             found = answers[name].shape
             if (
                 found[0] != batch
@@ -144,8 +145,9 @@ class Recognizer:
                 raise ModelContractError(f"'{self.file}': output '{name}' must be {_shape(wanted)}, found {found}.")
         if not all(np.isfinite(answer).all() for answer in answers.values()):
             raise ModelContractError(f"The model '{self.file}' must answer with finite numbers, but some are not.")
-        total = answers["probabilities"].sum(axis=1)
-        if np.any(np.abs(total - 1) > SUM_TOLERANCE) or np.any(answers["probabilities"] < 0):
+        probabilities = answers["probabilities"]
+        total = probabilities.sum(axis=1)
+        if np.abs(total - 1).max() > SUM_TOLERANCE or probabilities.min() < 0:
             raise ModelContractError(
                 f"The model '{self.file}' must answer with probabilities that sum to 1, found {total[0]:.3g}."
             )
@@ -168,7 +170,7 @@ class Recognizer:
             )
         seen = (None, card.persons, card.frames, len(card.joints))
         inputs = {INPUTS["joints"]: (*seen, 3), INPUTS["seen"]: seen}
-        outputs = {OUTPUTS[name]: shape for name, shape in self._output_shapes().items()}
+        outputs = {OUTPUTS[name]: shape for name, shape in self._shapes.items()}
         self._compare("input", inputs, self._session.get_inputs())
         self._compare("output", outputs, self._session.get_outputs())
         if any(isinstance(item.shape[0], int) for item in self._session.get_inputs()):

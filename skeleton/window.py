@@ -7,6 +7,7 @@ exactly so many seconds. ``cut`` resamples by sensor time.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -80,38 +81,63 @@ def cut(
     seen, is_finite = np.asarray(seen, dtype=bool), np.isfinite(joints)
     if not is_finite.all():  # asked first, because it seldom is so, and reducing an axis of three is slow
         seen = seen & is_finite.all(axis=2)
-    wanted = np.linspace(start_s, end_s, frame_count)
+    wanted_s = np.linspace(start_s, end_s, frame_count)
+
+    # Most joints are seen in all frames. They share their neighbors, whose frames are copied whole.
+    shared = _neighbors(times_s, None, wanted_s, max_gap_s)
+    result = _between(joints[shared.low[:, 0]], joints[shared.high[:, 0]], shared.weight)
+    result_seen = np.repeat(shared.is_seen, joints.shape[1], axis=1)
+    others = np.flatnonzero(~seen.all(axis=0))
+    if len(others):
+        own = _neighbors(times_s, seen[:, others], wanted_s, max_gap_s)
+        result[:, others] = _between(_at(joints, own.low, others), _at(joints, own.high, others), own.weight)
+        result_seen[:, others] = own.is_seen
+    result[~result_seen] = 0
+    return result, result_seen
+
+
+class _Neighbors(NamedTuple):
+    """Between which seen frames T moments lie, for V joints: each (T, V), the weight that of ``high``."""
+
+    low: np.ndarray
+    high: np.ndarray
+    weight: np.ndarray
+    is_seen: np.ndarray
+
+
+def _neighbors(times_s: np.ndarray, seen: np.ndarray | None, wanted_s: np.ndarray, max_gap_s: float) -> _Neighbors:
+    """Finds the neighbors of T moments among F frames, for joints seen (F, V), or for one that is always seen."""
     count = len(times_s)
-
-    frames = np.arange(count, dtype=np.int32)[:, None]
-    # (F, V) index of the last seen frame at or before, and of the first seen frame at or after, each frame.
-    before = np.maximum.accumulate(np.where(seen, frames, np.int32(-1)), axis=0)
-    after = np.minimum.accumulate(np.where(seen, frames, np.int32(count))[::-1], axis=0)[::-1]
-
-    right = np.searchsorted(times_s, wanted, side="left")  # (T,) first frame at or after the wanted time
-    left = np.searchsorted(times_s, wanted, side="right") - 1  # (T,) last frame at or before it
-    low = np.where(left[:, None] >= 0, before[np.maximum(left, 0)], -1)  # (T, V)
-    high = np.where(right[:, None] < count, after[np.minimum(right, count - 1)], count)
+    low = np.searchsorted(times_s, wanted_s, side="right")[:, None] - 1  # (T, 1) last frame at or before, or -1
+    high = np.searchsorted(times_s, wanted_s, side="left")[:, None]  # (T, 1) first frame at or after, or F
+    if seen is not None:
+        frames = np.arange(count, dtype=np.int32)[:, None]
+        # (F, V) index of the last seen frame at or before, and of the first seen frame at or after, each frame.
+        before = np.maximum.accumulate(np.where(seen, frames, np.int32(-1)), axis=0)
+        after = np.minimum.accumulate(np.where(seen, frames, np.int32(count))[::-1], axis=0)[::-1]
+        low = np.where(low >= 0, before[np.maximum(low[:, 0], 0)], -1)  # (T, V)
+        high = np.where(high < count, after[np.minimum(high[:, 0], count - 1)], count)
 
     has_low, has_high = low >= 0, high < count
     low, high = np.where(has_low, low, high), np.where(has_high, high, low)  # one-sided: hold the nearest
     low, high = np.clip(low, 0, count - 1), np.clip(high, 0, count - 1)
     time_low, time_high = times_s[low], times_s[high]
     gap = time_high - time_low
-    weight = np.clip((wanted[:, None] - time_low) / np.where(gap > 0, gap, 1.0), 0.0, 1.0).astype(np.float32)
-    # Both ends of a gap were seen and are finite, except of a joint that never was; that one is masked below.
-    with np.errstate(invalid="ignore"):
-        result = _at(joints, low) * (1 - weight[:, :, None]) + _at(joints, high) * weight[:, :, None]
+    weight = np.clip((wanted_s[:, None] - time_low) / np.where(gap > 0, gap, 1.0), 0.0, 1.0).astype(np.float32)
 
-    nearest = np.minimum(np.abs(wanted[:, None] - time_low), np.abs(wanted[:, None] - time_high))
+    nearest = np.minimum(np.abs(wanted_s[:, None] - time_low), np.abs(wanted_s[:, None] - time_high))
     # 1 µs of slack: 1/30 s steps do not add up exactly.
     bridged = np.where(has_low & has_high, gap <= max_gap_s + 1e-6, nearest <= max_gap_s + 1e-6)
-    result_seen = (has_low | has_high) & (bridged | (nearest <= 1e-6))
-    result[~result_seen] = 0
-    return result, result_seen
+    return _Neighbors(low, high, weight, (has_low | has_high) & (bridged | (nearest <= 1e-6)))
 
 
-def _at(joints: np.ndarray, frames: np.ndarray) -> np.ndarray:
-    """Returns (T, V, 3): of joints (F, V, 3) each joint at its own frame (T, V)."""
-    count = joints.shape[1]
-    return joints.reshape(-1, 3).take(frames * count + np.arange(count), axis=0)
+def _between(low: np.ndarray, high: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Returns (T, V, 3): positions between those of two frames, of which ``high`` has this weight (T, V)."""
+    # Both ends of a gap were seen and are finite, except of a joint that never was; that one is masked later.
+    with np.errstate(invalid="ignore"):
+        return low * (1 - weight[:, :, None]) + high * weight[:, :, None]
+
+
+def _at(joints: np.ndarray, frames: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Returns (T, C, 3): of joints (F, V, 3) those of C columns, each at its own frame (T, C)."""
+    return joints.reshape(-1, 3).take(frames * joints.shape[1] + columns, axis=0)

@@ -55,39 +55,50 @@ def com_method(
         has_errors: Whether a failure raises ``COMError`` (else ``OSError``).
     """
     native = ctypes.CFUNCTYPE(ctypes.c_int if restype is HRESULT else restype, ctypes.c_void_p, *argtypes)
+    offset = slot * ctypes.sizeof(ctypes.c_void_p)
+    functions: dict[int, Any] = {}  # by their addresses: making one takes as long as calling it
+    kinds = None if flags is None else [_output(*both) for both in zip(argtypes, flags, strict=True)]
 
     def call(this: Any, *given: Any) -> Any:
         if not this:
             raise ValueError("NULL COM pointer access")
-        arguments, outputs = _arguments(argtypes, flags, given, name)
+        arguments, outputs = _arguments(kinds, given, name)
         address = ctypes.c_void_p.from_buffer(this).value
         table = ctypes.c_void_p.from_address(address).value
-        function = native(ctypes.c_void_p.from_address(table + slot * ctypes.sizeof(ctypes.c_void_p)).value)
+        entry = ctypes.c_void_p.from_address(table + offset).value
+        function = functions.get(entry)
+        if function is None:
+            function = functions[entry] = native(entry)
         result = function(address, *arguments)
         if restype is HRESULT and result < 0:
             raise COMError(result, None, (None,) * 5) if has_errors else OSError(f"HRESULT {result:#x}")
         if not outputs:
             return result
-        values = tuple(output.__ctypes_from_outparam__() for output in outputs)
-        return values[0] if len(values) == 1 else values
+        values = [output.__ctypes_from_outparam__() for output in outputs]
+        return values[0] if len(values) == 1 else tuple(values)
 
     call.__name__ = name
     return call
 
 
-def _arguments(argtypes: Sequence[Any], flags: Any, given: Sequence[Any], name: str) -> tuple[list[Any], list[Any]]:
+def _output(argtype: Any, flag: Sequence[Any]) -> Any | None:
+    """What an argument points to where the callee fills it, otherwise None."""
+    return argtype._type_ if flag[0] & (IN | OUT) == OUT else None
+
+
+def _arguments(kinds: Sequence[Any] | None, given: Sequence[Any], name: str) -> tuple[Sequence[Any], Sequence[Any]]:
     """The arguments to pass, and those among them that the callee fills."""
-    if flags is None:
-        return list(given), []
+    if kinds is None:
+        return given, ()
     left, arguments, outputs = list(given), [], []
-    for argtype, (direction, *_) in zip(argtypes, flags, strict=True):
-        if direction & (IN | OUT) == OUT:
-            outputs.append(argtype._type_())
+    for kind in kinds:
+        if kind is not None:
+            outputs.append(kind())
             arguments.append(ctypes.byref(outputs[-1]))
         elif left:
             arguments.append(left.pop(0))
-    if left or len(arguments) != len(argtypes):
-        raise TypeError(f"{name}() takes {len(argtypes) - len(outputs)} arguments ({len(given)} given)")
+    if left or len(arguments) != len(kinds):
+        raise TypeError(f"{name}() takes {len(kinds) - len(outputs)} arguments ({len(given)} given)")
     return arguments, outputs
 
 
@@ -175,12 +186,12 @@ class ComServer:
         plain = [ctypes.c_void_p if _is_pointer(kind) else kind for kind in method.argtypes]
         has_output = bool(method.paramflags) and method.paramflags[-1][0] & OUT
         target = method.argtypes[-1]._type_ if has_output else None
+        name = method.name
 
         def entry(this: int, *arguments: Any) -> int:
-            implementation = self._called(this, method.name).implementation
-            function = getattr(implementation, method.name, None)
+            function = getattr(self._called(this, name).implementation, name, None)
             if function is None:
-                self.faults.append(f"{interface.__name__}.{method.name} is not in the stand-in")
+                self.faults.append(f"{interface.__name__}.{name} is not in the stand-in")
                 return Failure(E_NOTIMPL).hresult
             try:
                 is_whole = getattr(function, "takes_output", False)

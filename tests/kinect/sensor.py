@@ -23,6 +23,7 @@ E_PENDING = 0x8000000A
 DELIVERY_S = 10.0
 COLOR_SIZE, DEPTH_SIZE, BODIES = (1920, 1080), (512, 424), 6
 JOINT = np.dtype([("type", "<i4"), ("position", "<f4", 3), ("state", "<i4")])
+TYPES = np.arange(25)
 FLOOR = (0.01, 0.98, -0.19, 1.12)
 
 
@@ -288,10 +289,9 @@ class _BodySlot:
         return self._tracked.clipped_edges
 
     def GetJoints(self, capacity: int, address: int) -> None:
-        table = np.zeros(capacity, dtype=JOINT)
-        table["type"] = np.arange(capacity)
+        table = np.frombuffer((ctypes.c_char * (capacity * JOINT.itemsize)).from_address(address), dtype=JOINT)
+        table["type"] = TYPES[:capacity]
         table["position"], table["state"] = self._tracked.joints, self._tracked.state
-        ctypes.memmove(address, table.ctypes.data, table.nbytes)
 
 
 class _Mapper(_Part):
