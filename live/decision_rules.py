@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,6 +30,7 @@ class DecisionRules:
         unknown_distance: Smoothed feature distance above which nothing is claimed; 0 claims always.
         centers: (K, E) mean embedding of each class, or (0, 0) where the model has none.
         scale: Divides distances.
+        squares: (K,) squared length of each center.
     """
 
     labels: tuple[str, ...]
@@ -39,6 +41,10 @@ class DecisionRules:
     unknown_distance: float = 0.0
     centers: np.ndarray = field(default_factory=_no_centers)
     scale: float = 1.0
+    squares: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "squares", (self.centers**2).sum(axis=1))
 
     @classmethod
     def of(cls, card: ModelCard, *, enter_threshold: float = 0.0, exit_threshold: float = 0.0) -> DecisionRules:
@@ -69,8 +75,10 @@ class DecisionRules:
         """
         if not len(self.centers):
             return 0.0
-        apart = self.centers - embedding
-        return float(np.sqrt(np.einsum("ke,ke->k", apart, apart).min())) / self.scale
+        place = embedding.astype(np.float64)
+        # |c - e|² as |c|² - 2 c·e + |e|²: one product with a matrix, half the time of taking all differences.
+        nearest = float((self.squares - 2 * self.centers.dot(place)).min() + place.dot(place))
+        return math.sqrt(max(0.0, nearest)) / self.scale
 
     def is_unknown(self, probability: float, distance: float) -> bool:
         """Whether nothing is claimed, given the smoothed best probability and the smoothed feature distance."""
