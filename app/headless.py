@@ -24,6 +24,7 @@ from app.event_file import write_events
 from app.painting import ScenePainter
 from app.presenter import Presenter, ended
 from app.video_panel import paint_panel
+from live.heat_kinds import DEFAULT_HEAT, HeatKind
 from live.sources.color_video import opencv_can_name
 from live.view import ActionEvent, PipelineView
 from skeleton.errors import RecordingError
@@ -75,6 +76,7 @@ def render(
     duration_s: float | None = None,
     speed: float = 1.0,
     progress: Callable[[str], None] | None = None,
+    heat: HeatKind = DEFAULT_HEAT,
 ) -> Rendered:
     """Paints ``views`` into a video; a frame is shown from its own time until the next one's.
 
@@ -85,6 +87,7 @@ def render(
         duration_s: Seconds of the source to render; None is all of it.
         speed: The video is so many times as fast as the source.
         progress: Told about once a second how far it is.
+        heat: What the joints' color says.
 
     Raises:
         OSError: The folder cannot be written to, or the disk is full.
@@ -94,7 +97,9 @@ def render(
     with replacing(output) as temporary:
         with _Video(temporary) as video, contextlib.closing(_until_interrupted(views, result)) as source:
             try:
-                _render_all(source, video, result, duration_s=duration_s, speed=speed, progress=progress)
+                presenter = Presenter(most_events=None)
+                presenter.heat_kind = heat
+                _render_all(source, video, result, presenter, duration_s=duration_s, speed=speed, progress=progress)
             except KeyboardInterrupt:
                 result.is_interrupted = True
             video.repeat(1)  # the last frame lasts as long as one
@@ -112,12 +117,13 @@ def _render_all(
     views: Iterator[PipelineView],
     video: _Video,
     result: Rendered,
+    presenter: Presenter,
     *,
     duration_s: float | None,
     speed: float,
     progress: Callable[[str], None] | None,
 ) -> None:
-    presenter, canvas = Presenter(most_events=None), _Canvas()
+    canvas = _Canvas()
     last_s: float | None = None
     reported_s = 0.0
     for view in views:

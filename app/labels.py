@@ -13,6 +13,8 @@ from PyQt5.QtGui import QColor, QFont, QFontMetricsF, QImage, QLinearGradient, Q
 from app import heat, theme
 from app.scene import Figure, Legend
 
+LEGEND_WIDTH = 150.0
+"""Of the color bar, at 720 pixels; a longer title makes it wider."""
 LABEL_PX = 17.0
 """Text height in a picture 720 pixels high; grows with it, but never below SMALLEST_PX."""
 SMALLEST_PX = 11.0
@@ -66,7 +68,8 @@ class Labels:
     def paint_legend(self, painter: QPainter, bounds: QRectF, legend: Legend) -> None:
         """Paints the heat scale in the lower left corner."""
         unit, pad = self._unit, 10 * self._unit
-        plate = QRectF(0, 0, 150 * unit + 2 * pad, 8 * unit + 2 * self._detail.height() + 2.2 * pad)
+        width = max(LEGEND_WIDTH * unit, self._detail.horizontalAdvance(legend.title))
+        plate = QRectF(0, 0, width + 2 * pad, 8 * unit + 2 * self._detail.height() + 2.2 * pad)
         plate.moveBottomLeft(bounds.bottomLeft() + QPointF(pad, -pad))
         self._copy(painter, plate, legend, lambda onto, place: self._draw_legend(onto, place, legend))
 
@@ -140,7 +143,7 @@ class Labels:
     def _draw_legend(self, painter: QPainter, plate: QRectF, legend: Legend) -> None:
         unit, pad, text_height = self._unit, 10 * self._unit, self._detail.height()
         paint_plate(painter, plate, 6 * unit, PLATE)
-        bar = QRectF(plate.left() + pad, plate.top() + pad + text_height, 150 * unit, 8 * unit)
+        bar = QRectF(plate.left() + pad, plate.top() + pad + text_height, plate.width() - 2 * pad, 8 * unit)
         gradient = QLinearGradient(bar.topLeft(), bar.topRight())
         for step in range(9):
             gradient.setColorAt(step / 8, QColor(*heat.color(step / 8)))

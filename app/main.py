@@ -82,12 +82,15 @@ def _open_window(options: Options, display: preflight.Display, hooks: ExceptionH
     from app.application import font_problem, make_application, platform_problem
     from app.main_window import MainWindow
     from app.session import Session
+    from live.heat_kinds import HeatKind
 
     if problem := platform_problem():
         raise ConfigError(problem, remedy="Unset it, and the right one is found.")
     application = make_application()
     session = Session(functools.partial(_make_pipeline, hooks.file), _load_card, _first_choice(options))
     window = MainWindow(session, QSettings())
+    if options.heat is not None:
+        window.show_heat(HeatKind(options.heat))
     # Python sees a signal only between its own instructions; the window's timer gives it 30 chances a second.
     signal.signal(signal.SIGINT, lambda *_: window.close())
     signal.signal(signal.SIGTERM, lambda *_: window.close())
@@ -126,6 +129,7 @@ def _render(options: Options) -> int:
     from app.application import font_problem, make_application
     from app.headless import print_progress, render
     from app.recording import while_recording
+    from live.heat_kinds import DEFAULT_HEAT, HeatKind
 
     application = make_application()
     if problem := font_problem(application):
@@ -136,7 +140,9 @@ def _render(options: Options) -> int:
     source = SOURCES[kind](_source_options(dataclasses.replace(options, speed=math.inf)))
     recognizer = Recognizer(options.model or PRETRAINED, provider=options.provider)
     began_s = time.monotonic()
-    views = _told(run_offline(source, recognizer), known=recognizer.warning)
+    heat = DEFAULT_HEAT if options.heat is None else HeatKind(options.heat)
+    views = run_offline(source, recognizer, with_evidence=heat is HeatKind.EVIDENCE)
+    views = _told(views, known=recognizer.warning)
     if options.record is not None:
         views = while_recording(views, options.record, with_video=options.with_record_video)
     result = render(
@@ -146,6 +152,7 @@ def _render(options: Options) -> int:
         duration_s=options.duration_s or (DEMO_DURATION_S if kind == "demo" else None),
         speed=1.0 if math.isinf(options.speed) else options.speed,
         progress=print_progress,
+        heat=heat,
     )
     table = f", {len(result.events)} actions in {events}" if events else ""
     if options.record is not None:

@@ -27,6 +27,7 @@ from app.scores import ScorePanel
 from app.session import Session
 from app.status import StatusLine
 from app.transport import TransportBar
+from live.heat_kinds import HeatKind
 from live.sources.base import Transport
 from live.view import Banner, PipelineView, Severity
 from skeleton.errors import AppError
@@ -129,6 +130,11 @@ class MainWindow(QMainWindow):
             return
         self._settings.setValue("folder", str(path.parent))
 
+    def show_heat(self, kind: HeatKind) -> None:
+        """Switches the heat on, and what it shows."""
+        self.menu.heat.setChecked(True)
+        self.menu.heat_kind = kind
+
     def command(self, command: Transport) -> None:
         """Forwards a transport command."""
         self.session.command(command)
@@ -196,6 +202,7 @@ class MainWindow(QMainWindow):
         self.menu.forward.triggered.connect(lambda: self.transport.step(1))
         self.menu.calibrate.triggered.connect(self._show_calibration)
         self.menu.heat.toggled.connect(self._switch)
+        self.menu.heat_kind_changed.connect(self._switch)
         self.menu.labels.toggled.connect(self._switch)
         self.menu.mirror.toggled.connect(self._switch)
         self.menu.full_screen.toggled.connect(self._show_full_screen)
@@ -216,6 +223,8 @@ class MainWindow(QMainWindow):
 
     def _switch(self) -> None:
         self.presenter.shows_heat = self.menu.heat.isChecked()
+        self.presenter.heat_kind = self.menu.heat_kind
+        self.session.explain(self.presenter.shows_heat and self.presenter.heat_kind is HeatKind.EVIDENCE)
         self.presenter.shows_labels = self.menu.labels.isChecked()
         self.presenter.is_mirrored = self.menu.mirror.isChecked()
 
@@ -294,6 +303,9 @@ class MainWindow(QMainWindow):
             self.restoreGeometry(geometry)
         for name, action in self.menu.switches().items():
             action.setChecked(self._settings.value(name, action.isChecked(), type=bool))
+        kept = self._settings.value("heat_kind", "")
+        if kept in {kind.value for kind in HeatKind}:
+            self.menu.heat_kind = HeatKind(kept)
         self._switch()
 
     def _remember(self) -> None:
@@ -301,14 +313,16 @@ class MainWindow(QMainWindow):
             self._settings.setValue("geometry", self.saveGeometry())
         for name, action in self.menu.switches().items():
             self._settings.setValue(name, action.isChecked())
+        self._settings.setValue("heat_kind", self.menu.heat_kind.value)
 
 
 def _same_picture(one: PipelineView, other: PipelineView) -> bool:
     """Whether two views look the same; arrays are compared by identity, because nobody changes them."""
     same_arrays = one.frame is other.frame and one.image is other.image and one.model is other.model
     same_mark = mark(one.recording) == mark(other.recording)
-    same_rest = (one.people, one.status, one.source) == (other.people, other.status, other.source)
-    return same_arrays and same_mark and same_rest
+    same_people = (one.people, one.evidence) == (other.people, other.evidence)
+    same_rest = (one.status, one.source) == (other.status, other.source)
+    return same_arrays and same_mark and same_people and same_rest
 
 
 def _column(parent: QWidget, *widgets: QWidget) -> QVBoxLayout:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from PyQt5.QtCore import QObject, pyqtSignal
-from PyQt5.QtWidgets import QAction, QMainWindow, QMenu
+from PyQt5.QtWidgets import QAction, QActionGroup, QMainWindow, QMenu
+
+from live.heat_kinds import DEFAULT_HEAT, HeatKind
 
 RECORDINGS = "Recordings (*.skeleton *.mcap *.csv *.txt *.npz);;All files (*)"
 MODELS = "Models (*.onnx)"
+HEAT_KINDS = {
+    HeatKind.EVIDENCE: ("&Evidence for the action shown", "Ctrl+1"),
+    HeatKind.SPATIAL: ("&Spatial attention, as in the paper", "Ctrl+2"),
+    HeatKind.COUPLED: ("&Coupled attention at this frame", "Ctrl+3"),
+}
 
 
 class Menu(QObject):
@@ -14,6 +21,7 @@ class Menu(QObject):
 
     opened = pyqtSignal(str, str)
     """A file is wanted: title of the dialog, and its filters."""
+    heat_kind_changed = pyqtSignal()
 
     def __init__(self, window: QMainWindow) -> None:
         super().__init__(window)
@@ -35,7 +43,8 @@ class Menu(QObject):
         self.video = self._switch(recording, "With the color &video", "", is_on=False)
         sensor = bar.addMenu("&Sensor")
         self.calibrate = self._action(sensor, "&Calibrate …", "Ctrl+K")
-        self.heat = self._switch(show, "Attention &heat", "H", is_on=True)
+        self.heat = self._switch(show, "Joint &heat", "H", is_on=True)
+        self._heat_kinds = self._add_heat_kinds(show.addMenu("Heat &shows"))
         self.labels = self._switch(show, "&Labels", "L", is_on=True)
         self.mirror = self._switch(show, "&Mirror the picture", "M", is_on=False)
         show.addSeparator()
@@ -48,6 +57,23 @@ class Menu(QObject):
     def switches(self) -> dict[str, QAction]:
         """Returns the switches whose state is remembered, by the name it is remembered under."""
         return {"heat": self.heat, "labels": self.labels, "mirror": self.mirror}
+
+    @property
+    def heat_kind(self) -> HeatKind:
+        """What the heat shows."""
+        return next(kind for kind, action in self._heat_kinds.items() if action.isChecked())
+
+    @heat_kind.setter
+    def heat_kind(self, kind: HeatKind) -> None:
+        self._heat_kinds[kind].setChecked(True)
+
+    def _add_heat_kinds(self, menu: QMenu) -> dict[HeatKind, QAction]:
+        group, actions = QActionGroup(self._window), {}
+        for kind, (text, key) in HEAT_KINDS.items():
+            actions[kind] = self._switch(menu, text, key, is_on=kind is DEFAULT_HEAT)
+            group.addAction(actions[kind])
+            actions[kind].toggled.connect(lambda is_on: self.heat_kind_changed.emit() if is_on else None)
+        return actions
 
     def _action(self, menu: QMenu | None, text: str, key: str) -> QAction:
         action = QAction(text, self._window)

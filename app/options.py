@@ -17,6 +17,8 @@ DEMO_DURATION_S = 20.0
 """Length of a rendered demo when nothing is said: every person does something, and it is done in a minute."""
 LONGEST_S = 1e6
 """Seconds, eleven days: Qt's timers count milliseconds in 32 bits."""
+HEATS = ("evidence", "spatial", "coupled")
+"""The values of ``live.heat_kinds.HeatKind``, which would load NumPy before a flag is looked at."""
 PRETRAINED = Path(__file__).resolve().parent.parent / "models" / "pretrained" / "exercises.onnx"
 
 
@@ -30,6 +32,7 @@ class Options:
         video: Color video of the recording.
         model: Model file; None is the one that comes with the app.
         provider: "auto", "cuda" or "cpu".
+        heat: What the heat shows, one of ``HEATS``; None is what was shown last, or the usual.
         is_headless: Render into a video instead of opening a window.
         output: The video to write.
         events: The table of events to write.
@@ -48,6 +51,7 @@ class Options:
     video: Path | None = None
     model: Path | None = None
     provider: str = "auto"
+    heat: str | None = None
     is_headless: bool = False
     output: Path | None = None
     events: Path | None = None
@@ -171,6 +175,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--video", type=Path, metavar="FILE", help="color video of the recording")
     add("--model", type=Path, metavar="FILE", help="model file (.onnx) instead of the one that comes with the app")
     add("--provider", choices=("auto", "cuda", "cpu"), default="auto", help="what computes")
+    add(
+        "--heat",
+        choices=HEATS,
+        help="what the joints' color says: the evidence for the action shown (usual), or the network's attention: "
+        "spatial, as in the paper, or coupled, at this frame",
+    )
     add("--headless", action="store_true", dest="is_headless", help="render into a video instead of a window")
     add("--output", type=Path, metavar="VIDEO.mp4", help="video to write, with --headless (default: demo.mp4)")
     add("--events", type=Path, metavar="EVENTS.csv", help="table of recognized actions to write, with --headless")

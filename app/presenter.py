@@ -11,12 +11,13 @@ from collections import deque
 import numpy as np
 
 from app import theme
-from app.heat import HeatScale
+from app.heat import scale_of, values_of
 from app.presentation import ScoreRow, Scores, StatusTexts, TransportState
 from app.recording import mark
 from app.scene import Figure, Legend, Scene
 from app.stage import Stage
 from app.wording import STATUS_COLORS, clock, losses, model_hint, person_label, readable, status_text
+from live.heat_kinds import DEFAULT_HEAT
 from live.sources.base import SourceInfo, SourceStatus
 from live.view import ActionEvent, PersonState, PersonView, PipelineView
 from skeleton.frames import Body, BodyFrame
@@ -36,6 +37,7 @@ class Presenter:
 
     def __init__(self, *, most_events: int | None = MOST_EVENTS) -> None:
         self.shows_heat = True
+        self.heat_kind = DEFAULT_HEAT
         self.shows_labels = True
         self.is_mirrored = False
         self.events: deque[ActionEvent] = deque(maxlen=most_events)
@@ -50,12 +52,13 @@ class Presenter:
         """Returns a presenter for another source: the switches stay, events and people of this one do not."""
         other = Presenter(most_events=self.events.maxlen)
         other.shows_heat, other.shows_labels, other.is_mirrored = self.shows_heat, self.shows_labels, self.is_mirrored
+        other.heat_kind = self.heat_kind
         return other
 
     @property
     def look(self) -> tuple[object, ...]:
         """What a person switched or chose; when it changes, the same view looks different."""
-        return (self.shows_heat, self.shows_labels, self.is_mirrored, self._chosen_body)
+        return (self.shows_heat, self.heat_kind, self.shows_labels, self.is_mirrored, self._chosen_body)
 
     def take(self, view: PipelineView) -> None:
         """Takes in what must not be missed: events, and the frame that moves the view. Call once per poll."""
@@ -190,15 +193,19 @@ class Presenter:
         )
 
     def _heat(self, one: PersonView | None, view: PipelineView, *, count: int) -> np.ndarray | None:
-        attention = one.joint_attention if one else None
-        if not self.shows_heat or attention is None or view.model is None or len(attention) != count:
+        if not self.shows_heat or one is None or view.model is None or view.frame is None:
             return None
-        return HeatScale(*view.model.card.attention_range).levels(attention)
+        found = next((item for item in view.evidence if item.body_id == one.body_id), None)
+        values = values_of(self.heat_kind, one, found, now_s=view.frame.time_s)
+        if values is None or len(values) != count:
+            return None
+        return scale_of(self.heat_kind, view.model.card).levels(values)
 
     def _legend(self, view: PipelineView) -> Legend | None:
         if not self.shows_heat or view.model is None:
             return None
-        return Legend(*HeatScale(*view.model.card.attention_range).legend())
+        scale = scale_of(self.heat_kind, view.model.card)
+        return Legend(*scale.legend(), title=scale.title)
 
     def _message(self, view: PipelineView) -> str:
         if view.status is SourceStatus.FAILED:

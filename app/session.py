@@ -43,6 +43,8 @@ class LivePipeline(Protocol):
 
     def recalibrate(self) -> None: ...
 
+    def explain(self, is_wanted: bool) -> None: ...
+
     def record(self, path: Path, *, with_video: bool = False) -> None: ...
 
     def stop_recording(self) -> None: ...
@@ -111,6 +113,7 @@ class Session:
         self._loading: _Loading | None = None
         self._problems: list[str] = []
         self._stopping: list[threading.Thread] = []
+        self._explains = False
         self.revision = 0
         """Changes whenever another pipeline takes over: what was shown of the old one means nothing then."""
 
@@ -146,6 +149,13 @@ class Session:
         """Says that the sensor of what is open was calibrated."""
         if self._pipeline is not None:
             self._pipeline.recalibrate()
+
+    def explain(self, is_wanted: bool) -> None:
+        """Says whether evidence is wanted, of what is open and of what will be."""
+        self._explains = is_wanted
+        for pipeline in (self._pipeline, self._candidate[1] if self._candidate else None):
+            if pipeline is not None:
+                pipeline.explain(is_wanted)
 
     def record(self, path: Path, *, with_video: bool = False) -> None:
         """Records what is open, until :meth:`stop_recording` or until something else is opened.
@@ -255,6 +265,7 @@ class Session:
 
     def _made(self, choice: Choice) -> LivePipeline:
         pipeline = self._make(choice)
+        pipeline.explain(self._explains)
         pipeline.start()
         return pipeline
 

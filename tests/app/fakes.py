@@ -107,6 +107,7 @@ class FakePipeline:
         self.recordings: list[tuple[Path, bool]] = []
         self.recording_error: Exception | None = None
         self.recalibrations = 0
+        self.explains = False
 
     def start(self) -> None:
         self.starts += 1
@@ -128,6 +129,9 @@ class FakePipeline:
 
     def recalibrate(self) -> None:
         self.recalibrations += 1
+
+    def explain(self, is_wanted: bool) -> None:
+        self.explains = is_wanted
 
     def record(self, path: Path, *, with_video: bool = False) -> None:
         if self.recording_error is not None:

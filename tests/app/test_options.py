@@ -11,6 +11,7 @@ import pytest
 
 from app import options
 from app.options import Options, check, parse, source_kind
+from live.heat_kinds import HeatKind
 from skeleton.errors import ConfigError
 
 
@@ -21,7 +22,8 @@ def test_without_flags_everything_has_its_default() -> None:
 def test_every_flag_is_read() -> None:
     line = (
         "--source replay --recording r.csv --video v.avi --model m.onnx --provider cpu --headless --output o.mp4 "
-        "--events e.csv --duration 2.5 --speed max --people 4 --loop --verbose"
+        "--events e.csv --duration 2.5 --speed max --people 4 --loop --verbose "
+        "--heat coupled"
     )
     assert parse(line.split()) == Options(
         source="replay",
@@ -37,7 +39,12 @@ def test_every_flag_is_read() -> None:
         people=4,
         is_looping=True,
         is_verbose=True,
+        heat="coupled",
     )
+
+
+def test_every_kind_of_heat_can_be_asked_for() -> None:
+    assert sorted(options.HEATS) == sorted(kind.value for kind in HeatKind)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +52,7 @@ def test_every_flag_is_read() -> None:
     [
         "--source camera",
         "--provider tpu",
+        "--heat warm",
         "--duration 0",
         "--duration -3",
         "--duration soon",

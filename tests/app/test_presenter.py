@@ -11,8 +11,9 @@ import pytest
 from app import theme
 from app.presenter import MOST_EVENTS, MOST_SCORES, Presenter
 from app.wording import clock, readable, speed_text
+from live.heat_kinds import HeatKind
 from live.sources.base import Position, SourceStatus
-from live.view import PersonState, PipelineView, Statistics
+from live.view import JointEvidence, PersonState, PipelineView, Statistics
 from skeleton.frames import BodyFrame
 from tests.app.fakes import CARD, DEMO, LABELS, MODEL, REPLAY, body, event, person, view
 
@@ -79,14 +80,75 @@ def test_joints_without_a_place_are_not_drawn() -> None:
     assert presented(shown).scene(shown).figures[0].state[:3].tolist() == [0, 1, 2]
 
 
-def test_the_heat_is_on_the_cards_scale_and_can_be_switched_off() -> None:
-    shown = view(person(1, joint_attention=np.full(25, 0.7)))
+def presented_heat(shown: PipelineView, kind: HeatKind) -> np.ndarray | None:
     presenter = presented(shown)
-    heat = presenter.scene(shown).figures[0].heat
+    presenter.heat_kind = kind
+    return presenter.scene(shown).figures[0].heat
+
+
+def test_the_spatial_heat_is_on_the_cards_scale_and_can_be_switched_off() -> None:
+    shown = view(person(1, joint_attention=np.full(25, 0.7)))
+    heat = presented_heat(shown, HeatKind.SPATIAL)
     assert heat is not None and np.allclose(heat, 0.5)
+    presenter = presented(shown)
     presenter.shows_heat = False
     scene = presenter.scene(shown)
     assert scene.figures[0].heat is None and scene.legend is None
+
+
+def test_the_coupled_heat_follows_the_weight_of_the_newest_frame() -> None:
+    shown = view(person(1, joint_attention=np.full(25, 0.8), frame_attention=np.array([0.1, 0.2, 0.925])))
+    heat = presented_heat(shown, HeatKind.COUPLED)
+    assert heat is not None and np.allclose(heat, (0.74 - 0.04) / (1.44 - 0.04))  # of the card's 0.2 to 1.2, squared
+
+
+def evident(label: str = LABELS[0], *, time_s: float = 0.9) -> JointEvidence:
+    return JointEvidence(101, label, time_s, np.array([0.25, -0.9, 0.8, np.nan] + [0.0] * 21, dtype=np.float32))
+
+
+def test_the_evidence_heat_is_the_fall_of_the_score_up_to_half_and_dark_for_what_speaks_against() -> None:
+    heat = presented_heat(view(person(1), evidence=(evident(),)), HeatKind.EVIDENCE)
+    assert heat is not None
+    np.testing.assert_allclose(heat[:5], [0.5, 0.0, 1.0, np.nan, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("shown", "why"),
+    [
+        (view(person(1)), "none is there yet"),
+        (view(person(1), evidence=(evident(LABELS[1]),)), "it is of another action"),
+        (view(person(1, state=PersonState.NOTHING), evidence=(evident(),)), "no action is shown"),
+        (view(person(2), evidence=(evident(),)), "it is somebody else's"),
+        (view(person(1), time_s=9.0, evidence=(evident(),)), "it is too old"),
+    ],
+    ids=lambda item: item if isinstance(item, str) else "",
+)
+def test_evidence_is_not_shown_when(shown: PipelineView, why: str) -> None:
+    assert presented_heat(shown, HeatKind.EVIDENCE) is None, why
+
+
+@pytest.mark.parametrize(
+    ("kind", "title", "low", "high"),
+    [
+        (HeatKind.SPATIAL, "spatial", "0.20", "1.20"),
+        (HeatKind.COUPLED, "coupled", "0.04", "1.44"),
+        (HeatKind.EVIDENCE, "evidence", "the same", "50% less"),
+    ],
+)
+def test_the_legend_names_the_kind_of_heat_and_its_ends(kind: HeatKind, title: str, low: str, high: str) -> None:
+    presenter = presented(view(person(1)))
+    presenter.heat_kind = kind
+    legend = presenter.scene(view(person(1))).legend
+    assert legend is not None and title in legend.title
+    assert (legend.low, legend.high) == (low, high)
+
+
+def test_another_kind_of_heat_is_another_look_and_outlives_the_source() -> None:
+    presenter = presented(view(person(1)))
+    before = presenter.look
+    presenter.heat_kind = HeatKind.COUPLED
+    assert presenter.look != before
+    assert presenter.anew().heat_kind is HeatKind.COUPLED
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,17 @@ def test_a_new_recording_takes_over_when_it_delivers() -> None:
     assert [one.stops for one in opened.pipelines] == [1, 1]
 
 
+def test_evidence_is_asked_of_what_is_open_and_of_what_is_opened_later() -> None:
+    opened = Opened(view(person(1)), PipelineView())
+    first, second = opened.pipelines
+    opened.session.explain(True)
+    assert first.explains
+    opened.session.open_demo()
+    assert second.explains
+    opened.session.explain(False)
+    assert not first.explains and not second.explains
+
+
 def test_a_recording_that_fails_changes_nothing_and_is_said_once() -> None:
     opened = Opened(view(person(1)), FAILED)
     opened.session.open_recording(Path("next.csv"))

@@ -19,6 +19,7 @@ from app.banner import MOST_BANNERS
 from app.logs import ExceptionHooks
 from app.main_window import NOTICE_S, MainWindow
 from app.session import Session
+from live.heat_kinds import HeatKind
 from live.sources.base import Position, SourceStatus, Transport
 from live.view import Banner, Severity
 from tests.app.fakes import DEMO, REPLAY, FakePipeline, event, person, view
@@ -104,6 +105,22 @@ def test_a_key_switches_and_switches_back(window: MainWindow, key: int, attribut
     assert getattr(window.presenter, attribute) is before
 
 
+def test_the_menu_chooses_what_the_heat_shows_and_asks_for_evidence_only_then(
+    window: MainWindow, pipeline: FakePipeline
+) -> None:
+    assert window.presenter.heat_kind is HeatKind.EVIDENCE and pipeline.explains
+    QTest.keyClick(window, Qt.Key_2, Qt.ControlModifier)
+    assert window.presenter.heat_kind is HeatKind.SPATIAL and not pipeline.explains
+    QTest.keyClick(window, Qt.Key_3, Qt.ControlModifier)
+    assert window.presenter.heat_kind is HeatKind.COUPLED and not pipeline.explains
+    QTest.keyClick(window, Qt.Key_1, Qt.ControlModifier)
+    assert window.presenter.heat_kind is HeatKind.EVIDENCE and pipeline.explains
+    QTest.keyClick(window, Qt.Key_H)
+    assert not pipeline.explains  # no heat, no evidence
+    window.show_heat(HeatKind.COUPLED)  # as the flag does
+    assert window.presenter.shows_heat and window.menu.heat_kind is HeatKind.COUPLED
+
+
 def test_full_screen_is_the_picture_alone_and_escape_leaves_it(window: MainWindow) -> None:
     QTest.keyClick(window, Qt.Key_F)
     assert window.isFullScreen() and window.side.isHidden()
@@ -113,10 +130,12 @@ def test_full_screen_is_the_picture_alone_and_escape_leaves_it(window: MainWindo
 
 def test_switches_are_remembered(session: Session, window: MainWindow, tmp_path: Path) -> None:
     QTest.keyClick(window, Qt.Key_H)
+    QTest.keyClick(window, Qt.Key_2, Qt.ControlModifier)
     window.close()
     settings = QSettings(str(tmp_path / "settings.ini"), QSettings.IniFormat)
     again = MainWindow(Session(lambda _: FakePipeline(), session._load, session._choice), settings)
     assert not again.presenter.shows_heat and again.presenter.shows_labels
+    assert again.presenter.heat_kind is HeatKind.SPATIAL
     again.close()
 
 
