@@ -62,8 +62,8 @@ WARM_UP_S = 10.0
 SETTLED_S = 60.0
 """From here on memory must stay; a run that is shorter than twice that takes its middle."""
 ROW_EVERY_S = 1.0
-DRAIN_S = 1.0
-"""How long the frames that are on their way may take, once the sensor sends no more."""
+DRAIN_LOOK_S, DRAIN_LOOKS = 0.05, 20
+"""Once the sensor sends no more, the frames on their way are there when so many looks find no new one."""
 COLUMNS = ("time_s", "memory_mb", "p50_ms", "p99_ms", "decisions", "read", "lost", "unrecognized", "load")
 
 
@@ -138,7 +138,16 @@ def run(player: Player, *, seconds: float, model: Path, table: TextIO) -> Outcom
         timer.start(round(1e3 * ROW_EVERY_S))
         QTimer.singleShot(round(1e3 * seconds), player.stop)
         QTimer.singleShot(round(1e3 * seconds), timer.stop)
-        QTimer.singleShot(round(1e3 * (seconds + DRAIN_S)), application.quit)
+        QTimer.singleShot(round(1e3 * seconds), lambda: drain.start(round(1e3 * DRAIN_LOOK_S)))
+        drain, seen = QTimer(), [(-1, -1)]
+
+        def look_for_more() -> None:
+            found = window.view.statistics.frames_read, window.view.statistics.frames_lost
+            seen[:] = [*seen, found] if found == seen[0] else [found]
+            if len(seen) > DRAIN_LOOKS:
+                application.quit()
+
+        drain.timeout.connect(look_for_more)
         application.exec_()
     statistics = window.view.statistics
     warm = np.frombuffer(decisions.at_s) >= begin_s + min(WARM_UP_S, seconds / 2)

@@ -148,6 +148,7 @@ class SourceThread:
         opened_s = time.perf_counter()
         while not self._is_stopping.is_set():
             self._apply_commands()
+            asked_s = time.perf_counter()
             frame = self._source.read(LOOK_EVERY_S if self._is_picture_due else READ_TIMEOUT_S)
             now_s = time.perf_counter()
             if frame is not None:
@@ -155,19 +156,20 @@ class SourceThread:
             elif self._source.status is not SourceStatus.STREAMING:  # a pause is no silence
                 opened_s, self._received_s = now_s, now_s if self._received_s else 0.0
             elif info.is_live:
-                self._check_alive(info, now_s, opened_s=opened_s)
+                self._check_alive(info, asked_s, opened_s=opened_s)
             self._show(now_s)
             self._board.set_frames_lost(self._lost_before + self._source.frames_lost)
             if self._received_s:  # before the first frame the source is still opening, or still lost
                 self._board.set_status(self._source.status, self._source.position)
 
-    def _check_alive(self, info: SourceInfo, now_s: float, *, opened_s: float) -> None:
+    def _check_alive(self, info: SourceInfo, asked_s: float, *, opened_s: float) -> None:
+        """Counts the silence up to the last read's start: a computer that slept in it gets the next one's frame."""
         if self._received_s:
-            is_lost = now_s - self._received_s > self._lost_after_s
+            is_lost = asked_s - self._received_s > self._lost_after_s
         else:
-            is_lost = now_s - opened_s > max(FIRST_FRAME_WITHIN_S, self._lost_after_s)
+            is_lost = asked_s - opened_s > max(FIRST_FRAME_WITHIN_S, self._lost_after_s)
         if is_lost:
-            raise SourceLost(f"'{info.name}' has sent no frame for {now_s - (self._received_s or opened_s):.0f} s.")
+            raise SourceLost(f"'{info.name}' has sent no frame for {asked_s - (self._received_s or opened_s):.0f} s.")
 
     def _apply_commands(self) -> None:
         while self._commands:

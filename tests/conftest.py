@@ -1,4 +1,7 @@
-"""What every test shares: the real recordings, and the rule that no test leaves a thread behind."""
+"""What every test shares: the real recordings, and the rule that no test leaves a thread behind.
+
+No test may depend on how fast the computer is: those that run the tests stand still for seconds at any moment.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-THREAD_END_S = 2.0
+THREAD_END_S = 30.0
 """A thread that was told to stop gets this long before it counts as left alive."""
 
+# Neither an example nor the making of examples is wrong because it took long.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background of a script, where Ctrl-C is ignored, also by every program that a test starts.

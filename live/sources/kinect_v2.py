@@ -105,11 +105,12 @@ class KinectV2Source(Source):
         """
         if self._reader is None:
             return None
+        asked_s = time.monotonic()
         frame = self._arrivals.take(timeout_s)
         if frame is not None:
             self._lost_by = time.monotonic() + self._silence_s
             return frame
-        loss = self._loss()
+        loss = self._loss(asked_s)
         if loss is not None:
             self._status = SourceStatus.LOST
             raise loss
@@ -178,8 +179,8 @@ class KinectV2Source(Source):
             stored = None
         return stored.color_map.coefficients if stored is not None and stored.color_map is not None else None
 
-    def _loss(self) -> SourceLost | None:
-        """Why no frame comes, once it is more than a pause."""
+    def _loss(self, asked_s: float) -> SourceLost | None:
+        """Why no frame comes, once it is more than a pause; a computer that slept since it asked, asks once more."""
         error = self._arrivals.error
         if error is not None and _hresult(error) in HELD:
             return SourceLost(HELD_SENTENCE, remedy=HELD_REMEDY)
@@ -189,7 +190,7 @@ class KinectV2Source(Source):
             )
         if not self._reader.is_available:
             return SourceLost("The Kinect must stay connected, but it was unplugged or lost power.", remedy=RECONNECT)
-        if time.monotonic() < self._lost_by:
+        if asked_s < self._lost_by:
             return None
         return SourceLost(
             "The Kinect is connected, but sends no frames.",

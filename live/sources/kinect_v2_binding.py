@@ -117,8 +117,8 @@ FRAME_TICKS = TICKS_PER_S / 30
 """Body frames come 30 times a second, in low light too."""
 LONGEST_LEAP_S = 2.0
 """A clock that steps so much further than the time that passed has jumped; so has one that steps back at all."""
-CLOSE_S = 0.4
-"""The SDK's thread gets this long to end."""
+CLOSE_S, CLOSE_LOOKS = 0.4, 8
+"""The SDK's thread gets this long to end; in parts, so that a computer that sleeps meanwhile misses one of them."""
 LONGEST_ID = 256
 """Characters of a sensor's id."""
 JOINT = np.dtype([("type", "<i4"), ("position", "<f4", 3), ("state", "<i4")])
@@ -292,7 +292,8 @@ class KinectReader(runtime.PyKinectRuntime):
         if self._is_reading:
             self._is_reading = False
             ctypes.windll.kernel32.SetEvent(self._close_event)  # type: ignore[attr-defined]
-            self._ended.wait(CLOSE_S)  # pykinect2 would take the readers away from under the thread
+            # pykinect2 would take the readers away from under the thread
+            any(self._ended.wait(CLOSE_S / CLOSE_LOOKS) for _ in range(CLOSE_LOOKS))
         try:
             super().close()
         except COMError:  # unplugged: there is nothing left to close

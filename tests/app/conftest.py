@@ -20,7 +20,7 @@ from app.session import Choice, Session
 from live.sources.table import SourceOptions
 from tests.app.fakes import CARD, FakePipeline
 
-PATIENCE_MS = 5000
+PATIENCE_MS = 60_000
 
 
 @pytest.fixture(scope="session")

@@ -30,4 +30,4 @@ def virtual_display(size: str = "1280x800x24") -> Iterator[str]:
         yield name
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)

@@ -122,11 +122,12 @@ def x_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[b
     """An X server's first answers on a socket; the list holds the answers to give, and then what it was sent."""
     path = str(tmp_path / "X7")
     monkeypatch.setattr(preflight, "_x_addresses", lambda host, number: iter([(socket.AF_UNIX, path)]))
+    monkeypatch.setattr(preflight, "ANSWER_S", 60.0)
     exchange: list[bytes] = []
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
     listener.listen()
-    listener.settimeout(10)
+    listener.settimeout(60)
 
     def serve() -> None:
         place = 0

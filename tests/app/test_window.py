@@ -154,8 +154,12 @@ def test_only_a_new_picture_is_painted(window: MainWindow, pipeline: FakePipelin
     second = dataclasses.replace(first, image=image.copy())
     QTest.qWait(100)
     paints.clear()
-    for again in (first, dataclasses.replace(first), second, dataclasses.replace(second)):
-        pipeline.shown = again
+    for count, new in enumerate((first, second), start=1):
+        shows_again = dataclasses.replace(new)
+        pipeline.shown = new
+        window.tick()
+        wait_until(lambda count=count: len(paints) == count)
+        pipeline.shown = shows_again
         window.tick()
         QTest.qWait(60)
     assert len(paints) == 2

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from live.pipeline import Pipeline
 from live.sources.kinect_v2 import KinectV2Source
 from tests.kinect.sensor import Kinect
 from tests.kinect.windows import Windows, installed
 
+PATIENCE_S = 60.0
+"""A sensor of a test is silent while the computer stands still."""
 ANOTHER_TEXT = os.environ.get("KAR_PYKINECT2", "")
 """A folder with another text of pykinect2, such as a checkout of its repository: every test runs with it as well."""
 TEXTS = ["installed", "KAR_PYKINECT2"] if ANOTHER_TEXT else ["installed"]
@@ -36,6 +39,14 @@ def kinect(windows: Windows) -> Iterator[Kinect]:
     sensor.plug_in()
     yield sensor
     assert not sensor.com.faults, sensor.com.faults
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No sensor is lost because the computer stands still; a test of a loss says itself when it is one."""
+    monkeypatch.setitem(Pipeline.__init__.__kwdefaults__, "lost_after_s", PATIENCE_S)
+    for name in ("first_frame_s", "silence_s"):
+        monkeypatch.setitem(KinectV2Source.__init__.__kwdefaults__, name, PATIENCE_S)
 
 
 @pytest.fixture

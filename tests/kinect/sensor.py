@@ -20,7 +20,7 @@ from tests.kinect.com import E_FAIL, ComObject, ComServer, Failure, takes_output
 from tests.kinect.windows import Dll, Windows
 
 E_PENDING = 0x8000000A
-DELIVERY_S = 10.0
+DELIVERY_S = 60.0
 COLOR_SIZE, DEPTH_SIZE, BODIES = (1920, 1080), (512, 424), 6
 JOINT = np.dtype([("type", "<i4"), ("position", "<f4", 3), ("state", "<i4")])
 TYPES = np.arange(25)
@@ -126,7 +126,7 @@ class Kinect:
         assert delivery.taken.wait(DELIVERY_S), f"nobody took the {kind} frame"
 
 
-def eventually(condition: Any, *, within_s: float = 2.0) -> bool:
+def eventually(condition: Any, *, within_s: float = DELIVERY_S) -> bool:
     """Waits until a condition holds."""
     give_up_s = time.monotonic() + within_s
     while not condition():

@@ -18,8 +18,8 @@ from live.sources.kinect_v2 import KinectV2Source
 from skeleton.formats.table import open_recording
 from skeleton.frames import Body
 from tests.kinect.registration import SENSORS, FactoryRegistration
-from tests.kinect.sensor import Kinect, eventually
-from tests.kinect.test_kinect_pipeline import shows, wait_for
+from tests.kinect.sensor import Kinect
+from tests.kinect.test_kinect_pipeline import has_opened, shows, wait_for
 from tests.recordings import walking_body
 
 AGREEMENT_PX = 0.1
@@ -114,8 +114,7 @@ def test_every_joint_is_drawn_on_its_place_in_the_color_picture(
     assert len(dots) > 40
     presenter = Presenter()
     with Pipeline(KinectV2Source(available_s=0.2), None) as pipeline:
-        wanted = {"body", "color"}
-        assert eventually(lambda: wanted <= kinect.events.keys() and kinect.mapped_points > 0, within_s=30.0)
+        assert has_opened(kinect)
         kinect.send_picture(picture_with_dots(dots))
         kinect.send(*people, time_s=1.0)
         view = wait_for(pipeline, shows(1.0))

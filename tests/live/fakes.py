@@ -20,8 +20,8 @@ from skeleton.layout import KINECT_V2
 from skeleton.recording import Recording, RecordingInfo
 from skeleton.window import Window
 
-WAIT_S = 10.0
-"""A condition that is not met by then never will be."""
+WAIT_S = 60.0
+"""A condition that is not met by then never will be, on a computer that stands still for seconds at a time too."""
 
 
 class FakeClock(Clock):

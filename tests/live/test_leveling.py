@@ -197,15 +197,23 @@ def test_in_threads_it_is_decided_as_offline_and_a_new_calibration_counts_at_onc
     whole = performed(3.0)
     looped = Recording(dataclasses.replace(whole.info, sensor_id="lab 1"), whole.times_s, _crouching(whole))
     with Pipeline(ReplaySource(looped, is_looping=True), load, config=QUICK) as pipeline:
-        view = wait_until(lambda: (now := pipeline.poll()).banners and now, what="the sentence about the floor")
+        view = wait_until(
+            lambda: (
+                (now := pipeline.poll()).banners
+                and {one.state for one in now.people} == {PersonState.NO_FLOOR}
+                and now
+            ),
+            what="the sentence about the floor",
+        )
         assert "needs heights above the floor" in view.banners[0].text
-        assert PersonState.NO_FLOOR in {one.state for one in view.people}
         store.save(Calibration(sensor_id="lab 1", floor=Floor.from_plane(LEVEL)))
         pipeline.recalibrate()
-        view = wait_until(lambda: not (now := pipeline.poll()).banners and now, what="the sentence goes")
         wait_until(
-            lambda: {one.state for one in pipeline.poll().people} & {PersonState.NOTHING, PersonState.ACTION},
-            what="people are recognized",
+            lambda: (
+                not (now := pipeline.poll()).banners
+                and {one.state for one in now.people} & {PersonState.NOTHING, PersonState.ACTION}
+            ),
+            what="the sentence gone and people recognized",
         )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,14 +20,14 @@ from live.decision import DecisionConfig
 from live.offline import run
 from live.pipeline import STOP_WITHIN_S, Pipeline
 from live.recognizer import Recognizer
-from live.sources.base import SourceStatus, Transport
+from live.sources.base import SourceInfo, SourceStatus, Transport
 from live.sources.replay import ReplaySource
 from live.view import ActionEvent, PersonState, PipelineView, Recognition, Severity
 from skeleton.errors import ModelContractError, SourceLost, SourceUnavailable
 from skeleton.frames import BodyFrame
 from skeleton.layout import KINECT_V2_19
 from skeleton.recording import Recording, RecordingInfo
-from tests.live.fakes import ScriptedSource, body, frame, recording, wait_until
+from tests.live.fakes import WAIT_S, ScriptedSource, body, frame, recording, wait_until
 
 QUICK = DecisionConfig(smoothing_s=0.05, min_duration_s=0.1, cool_down_s=0.1)
 
@@ -43,7 +44,7 @@ class Counting:
         self.release.set()
 
     def recognize(self, windows) -> list[Recognition]:  # type: ignore[no-untyped-def]
-        assert self.release.wait(10)
+        assert self.release.wait(WAIT_S)
         if self.error:
             raise self.error
         result = self._recognizer.recognize(windows)
@@ -54,8 +55,8 @@ class Counting:
 class Lockstep(ReplaySource):
     """A replay that waits, before each frame, until the one before was recognized: no frame is left out."""
 
-    def __init__(self, whole: Recording | Path, recognizer: Counting) -> None:
-        super().__init__(whole, speed=math.inf)
+    def __init__(self, whole: Recording | Path, recognizer: Counting, *, speed: float = math.inf) -> None:
+        super().__init__(whole, speed=speed)
         self._recognizer = recognizer
         self._delivered = 0
 
@@ -73,7 +74,17 @@ class Lockstep(ReplaySource):
 def running(pipeline: Pipeline) -> Iterator[Pipeline]:
     with pipeline:
         yield pipeline
-    assert pipeline.stop(), "a thread is left"
+    wait_until(pipeline.stop, what="the threads' end")
+
+
+def time_of_stop(pipeline: Pipeline) -> float:
+    """How long ``stop`` takes, the shortest of some times: the computer may stand still meanwhile."""
+    taken_s = []
+    for _ in range(3):
+        start_s = time.perf_counter()
+        pipeline.stop()
+        taken_s.append(time.perf_counter() - start_s)
+    return min(taken_s)
 
 
 def until(
@@ -112,11 +123,11 @@ def loader(model: Path) -> Callable[[], Recognizer]:
 # Live equals offline.
 
 
-def assert_live_equals_offline(whole: Recording | Path, model: Path) -> list[ActionEvent]:
+def assert_live_equals_offline(whole: Recording | Path, model: Path, *, speed: float = math.inf) -> list[ActionEvent]:
     views = list(run(ReplaySource(whole, speed=math.inf), Recognizer(model, provider="cpu"), config=QUICK))
     expected = [event for view in views for event in view.events]
     recognizer, found = Counting(model), []
-    with running(Pipeline(Lockstep(whole, recognizer), lambda: recognizer, config=QUICK)) as pipeline:
+    with running(Pipeline(Lockstep(whole, recognizer, speed=speed), lambda: recognizer, config=QUICK)) as pipeline:
         until(pipeline, lambda view: view.status is SourceStatus.ENDED, what="the end", events=found)
         last = until(pipeline, lambda _: len(found) >= len(expected), what="all events", events=found)
     assert last.statistics.frames_unrecognized == 0
@@ -135,20 +146,7 @@ def test_live_events_of_a_real_recording_are_the_offline_events(model_file: Path
 
 
 def test_a_replay_in_real_time_recognizes_every_frame_and_ends(model_file: Path) -> None:
-    whole, found = recording(60, hand_up_s=(0.0, 9.0)), []
-    with running(Pipeline(ReplaySource(whole), loader(model_file), config=QUICK)) as pipeline:
-        until(
-            pipeline,
-            lambda v: v.status is SourceStatus.ENDED and any(e.end_s for e in found),
-            what="end",
-            events=found,
-        )
-    expected = [
-        event
-        for view in run(ReplaySource(whole, speed=math.inf), Recognizer(model_file, provider="cpu"), config=QUICK)
-        for event in view.events
-    ]
-    assert [event.label for event in found] == [event.label for event in expected]
+    found = assert_live_equals_offline(recording(60, hand_up_s=(0.0, 9.0)), model_file, speed=1.0)
     assert found[-1].end_s == pytest.approx(59 / 30)
 
 
@@ -157,16 +155,21 @@ def test_a_replay_in_real_time_recognizes_every_frame_and_ends(model_file: Path)
 
 def test_people_frames_and_statistics_are_shown(model_file: Path) -> None:
     with running(Pipeline(ReplaySource(recording(90), is_looping=True), loader(model_file))) as pipeline:
+
+        def is_at_its_pace(view: PipelineView) -> bool:
+            """Once no moment in which the computer stood still counts any more."""
+            shown = view.statistics
+            return 10 < shown.source_fps < 60 and 0 < (shown.latency_ms or 0) <= shown.latency_p99_ms < 1000
+
         view = until(
             pipeline,
-            lambda v: v.people and v.people[0].state is PersonState.NOTHING and v.statistics.latency_ms,
+            lambda v: (
+                v.people and v.people[0].state is PersonState.NOTHING and v.position.index and is_at_its_pace(v)
+            ),
             what="an answer",
         )
         assert (view.source.name, view.model.provider, view.status) == ("recording", "CPU", SourceStatus.STREAMING)
         assert view.frame.bodies[0].tracking_id == view.people[0].body_id == 10
-        assert 10 < view.statistics.source_fps < 60
-        assert 0 < view.statistics.latency_ms <= view.statistics.latency_p99_ms < 1000
-        assert view.position.index > 0
         assert view.banners == ()
 
 
@@ -316,9 +319,9 @@ def test_a_seek_ends_the_action_that_goes_on(model_file: Path) -> None:
 
 
 class Pausable(ScriptedSource):
-    """A live source that can be paused, as the demo can."""
+    """A live source that can be paused, as the demo can; it is."""
 
-    is_paused = False
+    is_paused = True
 
     @property
     def status(self) -> SourceStatus:
@@ -331,12 +334,10 @@ class Pausable(ScriptedSource):
 def test_a_live_source_that_is_paused_is_not_lost() -> None:
     source = Pausable(raised(3))
     with running(Pipeline(source, None, lost_after_s=0.2)) as pipeline:
-        until(pipeline, lambda v: v.frame, what="a frame")
-        pipeline.command(Transport(play=False))
-        until(pipeline, lambda v: v.status is SourceStatus.PAUSED, what="the pause")
-        end = time.perf_counter() + 0.5
-        seen = until(pipeline, lambda v: v.banners or time.perf_counter() > end, what="time to pass")
-        assert (seen.status, seen.banners) == (SourceStatus.PAUSED, ())
+        until(pipeline, lambda v: v.frame and v.status is SourceStatus.PAUSED, what="a frame and the pause")
+        for _ in range(10):  # three times as long as silence may last
+            threading.Event().wait(0.06)
+            until(pipeline, lambda v: v.status is SourceStatus.PAUSED and not v.banners, what="no loss")
         assert source.opened == 1
         pipeline.command(Transport(play=True))
         until(pipeline, lambda v: v.status is SourceStatus.LOST, what="silence that counts again")
@@ -388,14 +389,22 @@ def test_a_seek_means_nothing_to_a_live_source(model_file: Path) -> None:
 
 
 def test_a_source_that_cannot_be_opened_says_why_and_is_tried_again() -> None:
-    source = ScriptedSource(raised())
+    may_open_again = threading.Event()
+
+    class Unplugged(ScriptedSource):
+        def open(self) -> SourceInfo:
+            assert not self.opened or may_open_again.wait(WAIT_S)
+            return super().open()
+
+    source = Unplugged(raised())
     source.open_errors.append(SourceUnavailable("There is no sensor.", remedy="Plug one in."))
     source.open_errors.append(SourceUnavailable("There is still no sensor."))
-    with running(Pipeline(source, None, first_delay_s=0.15)) as pipeline:
-        view = until(pipeline, lambda v: v.status is SourceStatus.FAILED, what="the failure")
+    with running(Pipeline(source, None, first_delay_s=0.05)) as pipeline:
+        view = until(pipeline, lambda v: v.status is SourceStatus.FAILED and v.banners, what="the failure")
         assert [(banner.severity, banner.text) for banner in view.banners] == [
             (Severity.ERROR, "There is no sensor. Plug one in.")
         ]
+        may_open_again.set()
         view = until(pipeline, lambda v: v.status is SourceStatus.STREAMING and v.frame, what="frames at last")
         assert view.banners == ()
     assert source.opened == source.closed == 3
@@ -403,7 +412,7 @@ def test_a_source_that_cannot_be_opened_says_why_and_is_tried_again() -> None:
 
 def test_a_recording_that_cannot_be_opened_is_not_tried_again(tmp_path: Path) -> None:
     with running(Pipeline(ReplaySource(tmp_path / "absent.csv"), None, first_delay_s=0.0)) as pipeline:
-        view = until(pipeline, lambda v: v.status is SourceStatus.FAILED, what="the failure")
+        view = until(pipeline, lambda v: v.status is SourceStatus.FAILED and v.banners, what="the failure")
         assert "absent.csv" in view.banners[0].text
         wait_until(lambda: not pipeline._feed.thread.is_alive(), what="the thread's end")
 
@@ -418,7 +427,7 @@ def test_a_lost_source_ends_the_actions_and_comes_back_by_itself(model_file: Pat
             until(pipeline, lambda _, done=index: recognizer.runs > done, what="recognized", events=found)
         until(pipeline, lambda v: v.people and v.people[0].label, what="the label", events=found)
         source.lose(SourceLost("The sensor was unplugged."))
-        view = until(pipeline, lambda v: v.status is SourceStatus.LOST, what="the loss", events=found)
+        view = until(pipeline, lambda v: v.status is SourceStatus.LOST and v.banners, what="the loss", events=found)
         assert view.banners[0].text == "The sensor was unplugged. Reconnecting."
         until(pipeline, lambda v: v.people == () and found[-1].end_s, what="label and action gone", events=found)
         wait_until(lambda: source.opened == 2, what="opened again")
@@ -432,24 +441,44 @@ def test_a_live_source_that_falls_silent_is_lost_and_reopened(model_file: Path) 
     source = ScriptedSource(raised(10))
     pipeline = Pipeline(source, loader(model_file), lost_after_s=0.2, first_delay_s=0.05)
     with running(pipeline):
-        view = until(pipeline, lambda v: v.status is SourceStatus.LOST, what="the loss")
+        # The window keeps its picture.
+        view = until(pipeline, lambda v: v.status is SourceStatus.LOST and v.frame and v.banners, what="the loss")
         assert "no frame for" in view.banners[0].text
-        assert view.frame is not None  # the window keeps its picture
         wait_until(lambda: source.opened >= 2, what="opened again")
 
 
+def test_a_computer_that_stood_still_is_no_silent_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [time.perf_counter() + 1e6]  # ahead of the window's clock
+    monkeypatch.setattr(source_thread, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+
+    class Slept(ScriptedSource):
+        def read(self, timeout_s: float) -> BodyFrame | None:
+            if self.is_drained and now[0] < 2e6:
+                now[0] += 2e6  # in the middle of a read, which then ends without a frame
+                self.put(*raised(2, start=3))
+                return None
+            return super().read(timeout_s)
+
+    source = Slept(raised(3))
+    with running(Pipeline(source, None)) as pipeline:
+        until(pipeline, lambda v: v.statistics.frames_read == 5, what="the frames after it")
+    assert source.opened == 1
+
+
 def test_a_read_that_does_not_return_is_shown_as_lost_and_does_not_hold_up_the_end() -> None:
-    source = ScriptedSource(raised(3))
+    class Hanging(ScriptedSource):
+        def read(self, timeout_s: float) -> BodyFrame | None:
+            if self.is_drained and not self.is_blocked.is_set():
+                self.release.clear()
+            return super().read(timeout_s)
+
+    source = Hanging(raised(3))
     pipeline = Pipeline(source, None, lost_after_s=0.2)
     with pipeline:
-        until(pipeline, lambda v: v.frame and v.frame.index == 2, what="frames")
-        source.release.clear()
-        source.is_blocked.wait(10)
         view = until(pipeline, lambda v: v.status is SourceStatus.LOST, what="the loss")
-        assert "reconnecting" in view.banners[0].text
-        start = time.perf_counter()
+        assert "reconnecting" in view.banners[0].text and source.is_blocked.is_set()
         assert not pipeline.stop()
-        assert time.perf_counter() - start < STOP_WITHIN_S + 0.2
+        assert time_of_stop(pipeline) < STOP_WITHIN_S + 0.2
         source.release.set()
     wait_until(pipeline.stop, what="the thread's end")
     assert source.closed == 1
@@ -460,7 +489,7 @@ def test_a_source_with_a_bug_is_an_internal_error_that_names_the_log(caplog: pyt
     with running(Pipeline(source, None, log_file=Path("app.log"))) as pipeline:
         until(pipeline, lambda v: v.frame, what="a frame")
         source.lose(ZeroDivisionError("bug"))  # type: ignore[arg-type]
-        view = until(pipeline, lambda v: v.status is SourceStatus.FAILED, what="the failure")
+        view = until(pipeline, lambda v: v.status is SourceStatus.FAILED and v.banners, what="the failure")
         assert "app.log" in view.banners[0].text
     assert "ZeroDivisionError" in caplog.text
     assert source.closed == 1
@@ -485,8 +514,8 @@ def test_a_recognizer_that_raises_is_said_while_the_bodies_go_on(
         view = until(pipeline, lambda v: v.banners, what="the banner")
         assert sentence in view.banners[0].text
         source.put(*raised(1, start=41))
-        view = until(pipeline, lambda v: v.frame.index == 41, what="the bodies")
-        assert (view.status, view.people) == (SourceStatus.STREAMING, ())
+        view = until(pipeline, lambda v: v.frame.index == 41 and v.people == (), what="the bodies alone")
+        assert view.status is SourceStatus.STREAMING
 
 
 def test_a_model_that_does_not_load_is_said_and_a_recording_plays_without(tmp_path: Path) -> None:
@@ -523,16 +552,17 @@ def test_the_fall_back_from_cuda_is_a_banner(model_file: Path) -> None:
 
 
 def test_it_starts_and_stops_many_times_without_leaving_a_thread(model_file: Path) -> None:
-    before = threading.active_count()
+    before, taken_s = threading.active_count(), []
     for index in range(20):
         pipeline = Pipeline(ReplaySource(recording(30), is_looping=True), loader(model_file))
         pipeline.start()
         if index % 2:
             until(pipeline, lambda v: v.people, what="people")
-        start = time.perf_counter()
+        start_s = time.perf_counter()
+        wait_until(pipeline.stop, what="the threads' end")
         assert pipeline.stop()
-        assert pipeline.stop()
-        assert time.perf_counter() - start < STOP_WITHIN_S
+        taken_s.append(time.perf_counter() - start_s)
+    assert np.median(taken_s) < STOP_WITHIN_S
     assert threading.active_count() == before
 
 
@@ -541,15 +571,14 @@ def test_it_stops_while_the_model_is_loading(model_file: Path) -> None:
 
     def slow() -> Recognizer:
         is_loading.set()
-        assert may_load.wait(10)
+        assert may_load.wait(WAIT_S)
         return Recognizer(model_file, provider="cpu")
 
     pipeline = Pipeline(ReplaySource(recording(30)), slow)
     pipeline.start()
-    assert is_loading.wait(10)
-    start = time.perf_counter()
+    assert is_loading.wait(WAIT_S)
     assert not pipeline.stop()
-    assert time.perf_counter() - start < STOP_WITHIN_S + 0.2
+    assert time_of_stop(pipeline) < STOP_WITHIN_S + 0.2
     may_load.set()
     wait_until(pipeline.stop, what="the thread's end")
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -28,7 +29,7 @@ from skeleton.formats.table import open_recording
 from skeleton.frames import BodyFrame
 from skeleton.layout import KINECT_V2
 from skeleton.recording import Recording
-from tests.live.fakes import ScriptedSource, body, frame, wait_until
+from tests.live.fakes import WAIT_S, ScriptedSource, body, frame, wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LEVEL = 4
@@ -208,6 +209,7 @@ def test_a_source_without_pictures_is_recorded_without_video(tmp_path: Path) -> 
 
 def test_a_recording_survives_a_sensor_whose_clock_starts_again_with_a_marked_gap(tmp_path: Path) -> None:
     source, path = PaintedSource(), tmp_path / "a.mcap"
+    began_s = time.perf_counter()
     with Pipeline(source, None, first_delay_s=0.02) as pipeline:
         pipeline.record(path, with_video=True)
         source.put(*walk(10, start_s=500.0))
@@ -220,7 +222,7 @@ def test_a_recording_survives_a_sensor_whose_clock_starts_again_with_a_marked_ga
     assert len(found.frames) == 17 and found.gaps() == [10]
     assert found.frames[10].index == 0
     assert found.times_s[:10] == pytest.approx(500 + np.arange(10) / 30)
-    assert 1.0 <= found.times_s[10] - found.times_s[9] < 8.0
+    assert 1.0 <= found.times_s[10] - found.times_s[9] < 1.1 + time.perf_counter() - began_s
     assert np.diff(found.times_s[10:]) == pytest.approx(np.full(6, 1 / 30))
     assert steps_beside(path) == [0] * 17
 
@@ -343,7 +345,7 @@ class Seams:
 
         class Slow(RecordingFile):
             def append(self, *arguments: object, **more: object) -> bool:
-                assert seams.release.wait(10)
+                assert seams.release.wait(WAIT_S)
                 if seams.error is not None:
                     raise seams.error
                 return super().append(*arguments, **more)  # type: ignore[arg-type]
@@ -492,19 +494,19 @@ VICTIM = """
 import sys, time
 from pathlib import Path
 from live.pipeline import Pipeline
-from tests.live.test_recorder import PaintedSource, walk
+from tests.live.test_recorder import PaintedSource, recorded, walk
 
 source, count = PaintedSource(), 0
 with Pipeline(source, None) as pipeline:
     pipeline.record(Path(sys.argv[1]), with_video=sys.argv[2] == "True")
-    began_s = time.perf_counter()
     while True:
         source.put(*walk(1, start=count, start_s=50.0 + count / 30))
         count += 1
-        time.sleep(max(0.0, began_s + count / 30 - time.perf_counter()))
-        if source.is_drained:
-            print(count, flush=True)
+        time.sleep(1 / 30)
+        recorded(pipeline, count)
+        print(count, flush=True)
 """
+"""Waits for each frame to be on its way to the file, however long the computer stands still."""
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no signal that cannot be caught")
@@ -542,7 +544,7 @@ recorded(pipeline, 5)
 
 def test_a_program_that_ends_without_stopping_closes_its_recording_first(tmp_path: Path) -> None:
     command = [sys.executable, "-c", FORGETFUL, str(tmp_path / "a.mcap")]
-    subprocess.run(command, cwd=REPOSITORY, check=True, timeout=30)
+    subprocess.run(command, cwd=REPOSITORY, check=True, timeout=2 * WAIT_S)
     found = open_recording(tmp_path / "a.mcap")
     assert found.info.is_complete and len(found.frames) == 5
 

@@ -92,9 +92,12 @@ def test_a_read_does_not_wait_longer_than_it_may(source: Source) -> None:
         source.apply(Transport(play=False))
         source.apply(Transport(speed=1e-3))  # the next frame is due in half a minute
         for timeout_s in (0.0, 0.05):
-            start = time.perf_counter()
-            source.read(timeout_s=timeout_s)
-            assert time.perf_counter() - start < timeout_s + 0.2
+            taken_s = []
+            for _ in range(5):  # the computer may stand still in some of them
+                start_s = time.perf_counter()
+                source.read(timeout_s=timeout_s)
+                taken_s.append(time.perf_counter() - start_s)
+            assert min(taken_s) < timeout_s + 0.2
 
 
 def test_it_streams_while_open_and_its_position_fits_its_kind(source: Source) -> None:

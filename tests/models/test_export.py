@@ -249,6 +249,6 @@ def test_the_example_of_the_documentation_runs_without_our_code(exported, tmp_pa
     page = (REPOSITORY / "docs" / "model-file.md").read_text(encoding="utf-8")
     example = re.search(r"```python\n(.*?)```", page, re.DOTALL).group(1)
     command = [sys.executable, "-I", "-c", example, str(exported[2].path)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     assert "action" in done.stdout

@@ -106,7 +106,7 @@ def test_info_says_that_a_writer_was_ended(tmp_path: Path, capsys: pytest.Captur
 )
 def test_the_process_ends_with_its_code(arguments: list[str], code: int, words: str) -> None:
     process = subprocess.run(
-        [sys.executable, "-m", "skeleton", *arguments], cwd=REPOSITORY, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "skeleton", *arguments], cwd=REPOSITORY, capture_output=True, text=True, timeout=240
     )
     assert process.returncode == code
     assert words in process.stderr
