@@ -248,9 +248,9 @@ class SourceThread:
         if self._first_received_s is None:
             self._fail(Banner(Severity.ERROR, str(error)))
         else:
-            self._board.set_status(SourceStatus.LOST)
             self._board.set_banner("source", Banner(Severity.WARNING, f"{error} Reconnecting."))
+            self._board.set_status(SourceStatus.LOST)
 
     def _fail(self, banner: Banner) -> None:
+        self._board.set_banner("source", banner)  # first: whoever sees that it failed is told why
         self._board.set_status(SourceStatus.FAILED)
-        self._board.set_banner("source", banner)

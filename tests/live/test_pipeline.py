@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 
 from live import source_thread
+from live.board import Board
 from live.decision import DecisionConfig
 from live.offline import run
 from live.pipeline import STOP_WITHIN_S, Pipeline
 from live.recognizer import Recognizer
-from live.sources.base import SourceInfo, SourceStatus, Transport
+from live.sources.base import Position, SourceInfo, SourceStatus, Transport
 from live.sources.replay import ReplaySource
 from live.view import ActionEvent, PersonState, PipelineView, Recognition, Severity
 from skeleton.errors import ModelContractError, SourceLost, SourceUnavailable
@@ -408,6 +409,28 @@ def test_a_source_that_cannot_be_opened_says_why_and_is_tried_again() -> None:
         view = until(pipeline, lambda v: v.status is SourceStatus.STREAMING and v.frame, what="frames at last")
         assert view.banners == ()
     assert source.opened == source.closed == 3
+
+
+@pytest.mark.parametrize("status", [SourceStatus.FAILED, SourceStatus.LOST])
+def test_trouble_is_never_seen_without_its_reason(status: SourceStatus, monkeypatch: pytest.MonkeyPatch) -> None:
+    reasons: list[str] = []
+    set_status = Board.set_status
+
+    def look_first(board: Board, new: SourceStatus, position: Position | None = None) -> None:
+        if new is status:
+            reasons.extend(one.text for one in board.view(0.0, silence=None, unrecognized=0).banners)
+        set_status(board, new, position)
+
+    monkeypatch.setattr(Board, "set_status", look_first)
+    source = ScriptedSource(raised(3))
+    if status is SourceStatus.FAILED:
+        source.open_errors.append(SourceUnavailable("Gone."))
+    with running(Pipeline(source, None, first_delay_s=30.0)) as pipeline:
+        if status is SourceStatus.LOST:
+            until(pipeline, lambda v: v.frame, what="a frame")
+            source.lose(SourceLost("Gone."))
+        until(pipeline, lambda v: v.status is status, what="the trouble")
+    assert len(reasons) == 1 and reasons[0].startswith("Gone.")
 
 
 def test_a_recording_that_cannot_be_opened_is_not_tried_again(tmp_path: Path) -> None:
