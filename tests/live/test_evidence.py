@@ -267,7 +267,7 @@ def test_the_pipeline_shows_evidence_when_it_is_wanted(model_file: Path) -> None
 
 
 def test_a_paused_recording_gets_evidence_of_the_frame_it_shows_for_everybody(model_file: Path) -> None:
-    source = ReplaySource(recording(90, people=3, hand_up_s=(0.0, 99.0)))
+    source = ReplaySource(recording(900, people=3, hand_up_s=(0.0, 99.0)))  # longer than any stall of this thread
     with Pipeline(source, loader(model_file), config=QUICK) as pipeline:
         pipeline.explain(True)
         wait_until(lambda: sum(bool(one.label) for one in pipeline.poll().people) == 3, what="three actions")
