@@ -165,13 +165,10 @@ class KinectV2Source(Source):
 
     def _color_map(self, sensor_id: str) -> tuple[float, ...] | None:
         """The sensor's own map; where the SDK gives none, the one stored for it; else None."""
-        give_up_s = time.monotonic() + MAPPING_S
-        while True:
+        for _ in range(1 + round(MAPPING_S / POLL_S)):  # counted: a computer that sleeps meanwhile asks as often
             try:
                 return self._reader.color_map().coefficients
             except CalibrationError:
-                if time.monotonic() >= give_up_s:
-                    break
                 time.sleep(POLL_S)
         try:
             stored = store.load(sensor_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import itertools
 import sys
 import time
 from pathlib import Path
@@ -173,7 +174,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_sensor_that_does_not_map_yet_is_asked_again(
     source: KinectV2Source, kinect: Kinect, folder: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("live.sources.kinect_v2.MAPPING_S", READ_S)
+    clock = SimpleNamespace(monotonic=itertools.count(step=100.0).__next__, sleep=lambda _: None)  # it sleeps always
+    monkeypatch.setattr("live.sources.kinect_v2.time", clock)
     true_map, kinect.color_map = kinect.color_map, None
     kinect.map_after_points(600, true_map)
     assert source.open().color_map is not None
