@@ -81,7 +81,8 @@ def scale_of(kind: HeatKind, card: ModelCard) -> HeatScale:
     if kind is HeatKind.COUPLED:
         # The frames' weights pass through the joints' activation and start where those do, so they have their range.
         return HeatScale(low * low, high * high, "coupled attention |t·s| at this frame")
-    return HeatScale(0.0, MOST_FALL, "evidence: score without the joint", ("the same", f"{MOST_FALL:.0%} less"))
+    ends = ("the same", f"{100 * MOST_FALL:.0f} points less")
+    return HeatScale(0.0, MOST_FALL, "evidence: score without the joint", ends)
 
 
 def values_of(kind: HeatKind, one: PersonView, found: JointEvidence | None, *, now_s: float) -> np.ndarray | None:

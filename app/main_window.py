@@ -34,6 +34,7 @@ from skeleton.errors import AppError
 
 if TYPE_CHECKING:
     from app.calibration_dialog import CalibrationDialog
+    from app.comparison_dialog import ComparisonDialog
 
 LOOK_MS = 4
 """How often the window looks whether there is something new to show."""
@@ -71,6 +72,7 @@ class MainWindow(QMainWindow):
         self._due: dict[str, float] = {}
         self._drawn: tuple[PipelineView, object] | None = None
         self.calibration: CalibrationDialog | None = None
+        self.comparison: ComparisonDialog | None = None
         self._revision = session.revision
         self._build()
         self._connect()
@@ -144,6 +146,8 @@ class MainWindow(QMainWindow):
         self.timer.stop()
         if self.calibration is not None:
             self.calibration.close()
+        if self.comparison is not None:
+            self.comparison.end()
         self._remember()
         self.session.close()
         event.accept()
@@ -201,6 +205,7 @@ class MainWindow(QMainWindow):
         self.menu.back.triggered.connect(lambda: self.transport.step(-1))
         self.menu.forward.triggered.connect(lambda: self.transport.step(1))
         self.menu.calibrate.triggered.connect(self._show_calibration)
+        self.menu.compare.triggered.connect(self._show_comparison)
         self.menu.heat.toggled.connect(self._switch)
         self.menu.heat_kind_changed.connect(self._switch)
         self.menu.labels.toggled.connect(self._switch)
@@ -262,6 +267,16 @@ class MainWindow(QMainWindow):
             self.calibration.saved.connect(self._use_calibration)
         self.calibration.show()
         self.calibration.raise_()
+
+    def _show_comparison(self) -> None:
+        if self.session.choice.kind != "replay":
+            self.notify("Live and offline can be compared for a recording only: open one first.", Severity.INFO)
+            return
+        if self.comparison is None:
+            from app.comparison_dialog import ComparisonDialog  # most runs never open it
+
+            self.comparison = ComparisonDialog(self.session, parent=self)
+        self.comparison.open_anew()
 
     def _use_calibration(self, sentence: str) -> None:
         self.session.recalibrate()

@@ -38,6 +38,8 @@ class Menu(QObject):
         self.play = self._action(playback, "&Play or pause", "Space")
         self.back = self._action(playback, "One frame &back", "Left")
         self.forward = self._action(playback, "One frame &on", "Right")
+        playback.addSeparator()
+        self.compare = self._action(playback, "&Compare live with offline …", "")
         recording = bar.addMenu("&Record")
         self.record = self._switch(recording, "&Record the skeletons", "R", is_on=False)
         self.video = self._switch(recording, "With the color &video", "", is_on=False)

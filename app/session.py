@@ -122,6 +122,11 @@ class Session:
         self._pipeline = self._made(self._choice)
 
     @property
+    def choice(self) -> Choice:
+        """What is open, or is being opened first."""
+        return self._choice
+
+    @property
     def news(self) -> int:
         """A number that changes when what is open has something new to show."""
         return self._pipeline.news if self._pipeline is not None else 0

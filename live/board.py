@@ -68,6 +68,12 @@ class Board:
         self._is_scene_decided = True  # there is none yet
         self.scenes_shown = self.scenes_decided = 0
 
+    @property
+    def status(self) -> SourceStatus:
+        """What the source is doing; ENDED once its last frame was handed on."""
+        with self._lock:
+            return self._status
+
     def set_source(self, info: SourceInfo) -> None:
         """Notes that a source is open."""
         with self._lock:

@@ -7,7 +7,7 @@ for view in run(ReplaySource(path, speed=math.inf), Recognizer(model)):
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from live.decision import DecisionConfig
 from live.engine import Decided, Engine, Recognizes, leveler_for
@@ -26,7 +26,7 @@ def run(
     config: DecisionConfig | None = None,
     with_color: bool = True,
     with_evidence: bool = False,
-) -> Iterator[PipelineView]:
+) -> Generator[PipelineView, None, None]:
     """Yields one view a frame, no frame left out, until the source ends or the caller stops.
 
     The views and events are the same on every run of the same recording. Actions that still go on at the end are

@@ -22,7 +22,7 @@ from live.engine import Recognizes
 from live.recognizer_thread import RecognizerThread
 from live.recorder import BANNER, Recorder
 from live.source_thread import FIRST_DELAY_S, LOST_AFTER_S, SourceThread
-from live.sources.base import Source, Transport
+from live.sources.base import Source, SourceStatus, Transport
 from live.view import PipelineView
 from skeleton.errors import RecordingError
 
@@ -111,6 +111,12 @@ class Pipeline:
     def news(self) -> int:
         """A number that changes when a frame is there to show and, with a model, decided about."""
         return self._board.scenes_shown if self._recognition is None else self._board.scenes_decided
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the source came to its end, and all that it gave is decided about."""
+        is_deciding = self._recognition is not None and self._recognition.is_busy
+        return self._board.status is SourceStatus.ENDED and not is_deciding
 
     def poll(self) -> PipelineView:
         """Returns the state now and the events since the last poll. Never waits for a thread's work."""

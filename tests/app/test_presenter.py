@@ -132,7 +132,7 @@ def test_evidence_is_not_shown_when(shown: PipelineView, why: str) -> None:
     [
         (HeatKind.SPATIAL, "spatial", "0.20", "1.20"),
         (HeatKind.COUPLED, "coupled", "0.04", "1.44"),
-        (HeatKind.EVIDENCE, "evidence", "the same", "50% less"),
+        (HeatKind.EVIDENCE, "evidence", "the same", "50 points less"),
     ],
 )
 def test_the_legend_names_the_kind_of_heat_and_its_ends(kind: HeatKind, title: str, low: str, high: str) -> None:

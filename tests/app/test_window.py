@@ -121,6 +121,16 @@ def test_the_menu_chooses_what_the_heat_shows_and_asks_for_evidence_only_then(
     assert window.presenter.shows_heat and window.menu.heat_kind is HeatKind.COUPLED
 
 
+def test_only_a_recording_can_be_compared(session: Session, window: MainWindow) -> None:
+    session._choice = dataclasses.replace(session.choice, kind="demo")
+    window.menu.compare.trigger()
+    assert window.comparison is None
+    assert any("recording" in text for text in window._notices)
+    session._choice = dataclasses.replace(session.choice, kind="replay")
+    window.menu.compare.trigger()
+    assert window.comparison is not None and window.comparison.isVisible()
+
+
 def test_full_screen_is_the_picture_alone_and_escape_leaves_it(window: MainWindow) -> None:
     QTest.keyClick(window, Qt.Key_F)
     assert window.isFullScreen() and window.side.isHidden()
