@@ -1,4 +1,4 @@
-"""The commands about results: ``evaluate | report | attention | ablate | compare``, with their flags.
+"""The commands about results: ``evaluate | report | attention | faithfulness | ablate | compare``, with their flags.
 
 What needs torch or draws is imported by the command that needs it.
 """
@@ -22,6 +22,7 @@ def add_to(command: AddCommand) -> None:
     _add_evaluate(command("evaluate", _evaluate, "Measures a model file on people it was not trained on."))
     _add_report(command("report", _report, "Writes all about a model as one HTML file."))
     _add_attention(command("attention", _attention, "Draws which joints and frames a model weighs, as in figure 4."))
+    _add_faithfulness(command("faithfulness", _faithfulness, "Measures whether the heat tells the truth."))
     _add_ablate(command("ablate", _ablate, "Trains a network with and without attention, as in table 3."))
     _add_compare(command("compare", _compare, "Prints results beside published and measured ones."))
 
@@ -92,6 +93,26 @@ def _attention(options: argparse.Namespace) -> None:
     print(f"{options.output}: {count} {'clip' if count == 1 else 'clips'}")
 
 
+def _faithfulness(options: argparse.Namespace) -> None:
+    from training import faithfulness, faithfulness_figure
+
+    if options.output is not None:
+        faithfulness_figure.check_name(options.output)
+    result = faithfulness.faithfulness(
+        options.model,
+        options.data,
+        options.protocol,
+        hiding=options.hiding,
+        clips=options.clips,
+        draws=options.draws,
+        seed=options.seed,
+        provider=options.provider,
+    )
+    if options.output is not None:
+        faithfulness_figure.write(result, options.output)
+    print(json.dumps(result, ensure_ascii=False) if options.json else faithfulness.described(result))
+
+
 def _ablate(options: argparse.Namespace) -> None:
     from training import ablate, config
 
@@ -143,6 +164,21 @@ def _add_attention(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--end", metavar="S", type=float, help="end so many seconds into a recording")
     parser.add_argument("--frames", metavar="N", type=int, default=6, help="key frames of a clip (default 6)")
     parser.add_argument("--output", metavar="FILE", type=Path, required=True, help=".png, .svg or .pdf")
+
+
+def _add_faithfulness(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", metavar="FILE.onnx", type=Path, required=True)
+    parser.add_argument("--data", metavar="CACHE", type=Path, required=True)
+    parser.add_argument("--protocol", metavar="NAME", required=True)
+    parser.add_argument(
+        "--hiding", choices=("unseen", "still"), default="unseen", help="never seen, or seen where they were first"
+    )
+    parser.add_argument("--clips", metavar="N", type=_positive, help="only so many, drawn from the test side")
+    parser.add_argument("--draws", metavar="N", type=_positive, default=5, help="random orders of a clip (default 5)")
+    parser.add_argument("--seed", metavar="N", type=_natural, default=0, help="of the random orders")
+    parser.add_argument("--output", metavar="FILE", type=Path, help="draw the curves: .png, .svg or .pdf")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    _add_provider(parser)
 
 
 def _add_ablate(parser: argparse.ArgumentParser) -> None:
