@@ -61,7 +61,7 @@ class Labels:
 
     def paint(self, painter: QPainter, bounds: QRectF, people: Sequence[tuple[np.ndarray, Figure]]) -> None:
         """Paints the plate of every person that has one, inside ``bounds`` and not on top of each other."""
-        plates = [self._measured(points, one) for points, one in people if one.label and one.state.any()]
+        plates = [self._measured(points, one) for points, one in people if one.label and len(_standing(points, one))]
         for plate in _spread(plates, bounds):
             self._paint_plate(painter, plate)
 
@@ -94,7 +94,7 @@ class Labels:
         return picture
 
     def _measured(self, points: np.ndarray, figure: Figure) -> _Plate:
-        drawn, unit = points[figure.state > 0], self._unit
+        drawn, unit = _standing(points, figure), self._unit
         x, y = sorted(drawn[:, 0].tolist())[len(drawn) // 2], float(drawn[:, 1].min())
         height = self._label.height() + 9 * unit
         badge = height - 7 * unit
@@ -107,7 +107,7 @@ class Labels:
 
     def _paint_plate(self, painter: QPainter, plate: _Plate) -> None:
         figure, rect, unit = plate.figure, plate.rect, self._unit
-        key = (figure.person, figure.color, figure.label, figure.is_action, figure.is_selected, rect.width())
+        key = (figure.person, figure.color, figure.label, figure.ink, figure.is_selected, rect.width())
         self._copy(painter, rect, key, lambda onto, place: self._draw_plate(onto, place, plate))
         if figure.detail:
             painter.setFont(self._fonts[1])
@@ -134,7 +134,7 @@ class Labels:
         painter.setFont(self._fonts[0])
         painter.setPen(QColor(*theme.BACKGROUND))
         painter.drawText(badge, Qt.AlignCenter, str(figure.person))
-        painter.setPen(QColor(*(theme.TEXT if figure.is_action else theme.QUIET)))
+        painter.setPen(QColor(*figure.ink))
         left = _label_left(rect, plate.badge, unit)
         painter.drawText(
             QRectF(left, rect.top(), plate.label_width + 2, rect.height()), Qt.AlignVCenter, figure.label
@@ -201,6 +201,11 @@ def _fonts(painter: QPainter, unit: float) -> tuple[QFont, QFont]:
     detail.setPixelSize(round(max(SMALLEST_PX, LABEL_PX * unit * 0.82)))
     detail.setWeight(QFont.Normal)
     return label, detail
+
+
+def _standing(points: np.ndarray, figure: Figure) -> np.ndarray:
+    """Returns (N, 2) the joints that the label stands above; of somebody who is gone, where they were."""
+    return points[np.isfinite(points).all(axis=1) if figure.is_lost else figure.state > 0]
 
 
 def _label_left(rect: QRectF, badge: float, unit: float) -> float:

@@ -15,11 +15,13 @@ class ScoreRow:
         label: Class name, for people.
         probability: 0..1.
         is_action: Whether this is the action going on.
+        threshold: Where an action of this class starts, 0..1; None for the background, which is never one.
     """
 
     label: str
     probability: float
     is_action: bool = False
+    threshold: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,7 @@ class Scores:
     Attributes:
         people: Numbers of the people in view.
         person: The one shown, or None.
-        rows: Bars, in a steady order.
-        threshold: Where an action starts, 0..1, or None without a model.
+        rows: Bars, in a steady order, the background last.
         note: A line instead of bars, or empty.
         room: Bars to keep room for, so that the panel does not jump when somebody leaves.
     """
@@ -38,7 +39,6 @@ class Scores:
     people: tuple[int, ...] = ()
     person: int | None = None
     rows: tuple[ScoreRow, ...] = ()
-    threshold: float | None = None
     note: str = ""
     room: int = 1
 

@@ -16,10 +16,21 @@ from app.presentation import ScoreRow, Scores, StatusTexts, TransportState
 from app.recording import mark
 from app.scene import Figure, Legend, Scene
 from app.stage import Stage
-from app.wording import STATUS_COLORS, clock, losses, model_hint, person_label, readable, status_text
+from app.wording import (
+    STATUS_COLORS,
+    class_name,
+    clock,
+    losses,
+    model_hint,
+    person_label,
+    readable,
+    state_ink,
+    status_text,
+)
 from live.heat_kinds import DEFAULT_HEAT
 from live.sources.base import SourceInfo, SourceStatus
 from live.view import ActionEvent, PersonState, PersonView, PipelineView
+from models.card import ModelCard
 from skeleton.frames import Body, BodyFrame
 
 MOST_EVENTS = 500
@@ -47,6 +58,7 @@ class Presenter:
         self._info: SourceInfo | None = None
         self._start_s: float | None = None
         self._frame: BodyFrame | None = None
+        self._last_seen: dict[int, Body] = {}
 
     def anew(self) -> Presenter:
         """Returns a presenter for another source: the switches stay, events and people of this one do not."""
@@ -71,6 +83,9 @@ class Presenter:
             self._start_s = self._start_of(frame)
             self._frame = frame
             self._stage.look(frame)
+            known = {one.body_id for one in view.people} | {body.tracking_id for body in frame.bodies}
+            everybody = (*self._last_seen.values(), *frame.bodies)
+            self._last_seen = {body.tracking_id: body for body in everybody if body.tracking_id in known}
 
     def choose(self, person: int | None, view: PipelineView) -> None:
         """Shows the scores of person number ``person``; None follows whoever came first."""
@@ -104,10 +119,7 @@ class Presenter:
         note = _score_note(view, one)
         if note or one is None or one.probabilities is None or view.model is None:
             return Scores(people, one.person if one else None, note=note, room=room)
-        rows = [ScoreRow(readable(k), float(p), k == one.label) for k, p in zip(labels, one.probabilities)]
-        if len(rows) > MOST_SCORES:
-            rows = sorted(rows, key=lambda row: -row.probability)[:MOST_SCORES]
-        return Scores(people, one.person, tuple(rows), view.model.card.enter_threshold, room=room)
+        return Scores(people, one.person, _rows(one, view.model.card), room=room)
 
     def transport(self, view: PipelineView) -> TransportState:
         """Returns what the transport bar shows and allows."""
@@ -160,12 +172,34 @@ class Presenter:
             return ()
         people = {one.body_id: one for one in view.people}
         selected = self._selected(view)
-        bodies = sorted(view.frame.bodies, key=_distance, reverse=True)
+        present = {body.tracking_id for body in view.frame.bodies}
+        lost = {one.body_id for one in view.people if one.state is PersonState.LOST} - present
+        bodies = [*view.frame.bodies, *(self._last_seen[key] for key in lost if key in self._last_seen)]
+        bodies.sort(key=_distance, reverse=True)
         if not bodies or self._stage is None:
             return ()
         points = self._stage.project(np.stack([body.joints for body in bodies]))
         return tuple(
-            self._figure(body, at, people.get(body.tracking_id), selected, view) for body, at in zip(bodies, points)
+            self._lost_figure(body, at, people[body.tracking_id], view)
+            if body.tracking_id in lost
+            else self._figure(body, at, people.get(body.tracking_id), selected, view)
+            for body, at in zip(bodies, points)
+        )
+
+    def _lost_figure(self, body: Body, points: np.ndarray, one: PersonView, view: PipelineView) -> Figure:
+        """Nothing but a label where somebody was last seen, for as long as that person is remembered."""
+        assert view.source is not None
+        is_placed = body.seen & np.array(view.source.layout.measured)
+        return Figure(
+            body_id=one.body_id,
+            person=one.person,
+            color=theme.FAINT,
+            points=np.where(is_placed[:, None], points, np.nan),
+            state=np.zeros(len(points), dtype=body.state.dtype),
+            bones=(),
+            label=person_label(one)[0],
+            ink=state_ink(one),
+            is_lost=True,
         )
 
     def _figure(
@@ -186,6 +220,7 @@ class Presenter:
             heat=self._heat(one, view, count=len(points)),
             label=label,
             detail=detail,
+            ink=state_ink(one),
             is_action=one is not None and one.state is PersonState.ACTION,
             warm_up=one.warm_up if one and one.state is PersonState.WARMING_UP and view.model else None,
             is_selected=one is not None and one is selected and len(view.people) > 1,
@@ -253,6 +288,20 @@ def events_of(events: deque[ActionEvent]) -> tuple[ActionEvent, ...]:
 def ended(event: ActionEvent, *, at_s: float) -> ActionEvent:
     """Returns the event, ended at ``at_s`` when it was still going on."""
     return event if event.end_s is not None else dataclasses.replace(event, end_s=max(at_s, event.start_s))
+
+
+def _rows(one: PersonView, card: ModelCard) -> tuple[ScoreRow, ...]:
+    """The bars of a person: of many classes the likeliest, and the background always last."""
+    assert one.probabilities is not None
+    likely = dict(zip(card.labels, one.probabilities.tolist()))
+    shown = list(card.actions)
+    room = MOST_SCORES - bool(card.background)
+    if len(shown) > room:
+        shown = sorted(shown, key=lambda label: -likely[label])[:room]
+    rows = [ScoreRow(readable(k), likely[k], k == one.label, card.thresholds(k)[0]) for k in shown]
+    if card.background:
+        rows.append(ScoreRow(class_name(card.background, card), likely[card.background]))
+    return tuple(rows)
 
 
 def _score_note(view: PipelineView, one: PersonView | None) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.stage import FloorLines
-from app.theme import Color
+from app.theme import QUIET, Color
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,8 +24,10 @@ class Figure:
         heat: (V,) attention level 0..1, NaN where the model has no such joint; or None without heat.
         label: What the person does, or what is known of it.
         detail: The quieter text beside it: the confidence.
-        is_action: Whether the label is an action (bright) or a state (quiet).
+        ink: Color of the label: bright for an action, quiet for a state.
+        is_action: Whether the label is an action or a state.
         warm_up: 0..1 while the first window fills, otherwise None.
+        is_lost: Whether the person is no longer in view: only the label is drawn, where the body was last seen.
         is_selected: Whether the side panel shows this person.
         shadow: (N, 2) canvas pixels, or None.
     """
@@ -39,8 +41,10 @@ class Figure:
     heat: np.ndarray | None = None
     label: str = ""
     detail: str = ""
+    ink: Color = QUIET
     is_action: bool = False
     warm_up: float | None = None
+    is_lost: bool = False
     is_selected: bool = False
     shadow: np.ndarray | None = None
 

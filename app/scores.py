@@ -14,12 +14,11 @@ BAR_HEIGHT = 5
 
 
 class Bars(QWidget):
-    """One bar a class, with the probability at which an action starts as a thin line."""
+    """One bar a class, with the probability at which its action starts as a thin line; gray for the background."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._rows: tuple[ScoreRow, ...] = ()
-        self._threshold: float | None = None
         self._color: theme.Color = theme.ACCENT
         self._note, self._room = "", 1
         self.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
@@ -32,7 +31,7 @@ class Bars(QWidget):
     def show_scores(self, scores: Scores) -> None:
         """Shows other values."""
         is_resized = scores.room != self._room
-        self._rows, self._threshold, self._note, self._room = scores.rows, scores.threshold, scores.note, scores.room
+        self._rows, self._note, self._room = scores.rows, scores.note, scores.room
         self._color = theme.person_color(scores.person) if scores.person else theme.ACCENT
         if is_resized:
             self.updateGeometry()
@@ -61,12 +60,12 @@ class Bars(QWidget):
         painter.setPen(Qt.NoPen)
         painter.setBrush(QColor(*theme.RAISED))
         painter.drawRoundedRect(bar, 2, 2)
-        color = QColor(*self._color)
+        color = QColor(*(theme.FAINT if row.threshold is None else self._color))
         color.setAlpha(255 if row.is_action else 120)
         painter.setBrush(color)
         painter.drawRoundedRect(QRectF(bar.left(), bar.top(), bar.width() * row.probability, bar.height()), 2, 2)
-        if self._threshold is not None:
-            x = bar.left() + bar.width() * self._threshold
+        if row.threshold is not None:
+            x = bar.left() + bar.width() * row.threshold
             painter.setPen(QPen(QColor(*theme.FAINT), 1))
             painter.drawLine(int(x), int(bar.top()) - 1, int(x), int(bar.bottom()) + 1)
 

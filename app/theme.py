@@ -17,6 +17,7 @@ FAINT: Color = (92, 102, 117)
 ACCENT: Color = (94, 177, 255)
 GOOD: Color = (87, 201, 139)
 WARNING: Color = (240, 185, 81)
+DOUBT: Color = (190, 165, 120)
 ERROR: Color = (244, 112, 103)
 RECORDING: Color = (235, 45, 45)
 

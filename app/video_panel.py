@@ -7,7 +7,7 @@ from PyQt5.QtGui import QColor, QFont, QPainter
 
 from app import theme
 from app.presenter import Presenter, events_of
-from app.wording import clock, readable
+from app.wording import class_name, clock, readable
 from live.view import ActionEvent, PersonView, PipelineView
 
 PAD = 16.0
@@ -47,16 +47,17 @@ def _paint_heading(painter: QPainter, inside: QRectF, top: float, text: str) -> 
 def _paint_person(painter: QPainter, inside: QRectF, top: float, one: PersonView, view: PipelineView) -> float:
     assert view.model is not None and one.probabilities is not None
     color = theme.person_color(one.person)
+    card = view.model.card
     painter.fillRect(QRectF(inside.left(), top + 2, 3, BEST * ROW - 4), QColor(*color))
     row = inside.adjusted(10, 0, 0, 0)
-    for probability, label in sorted(zip(one.probabilities, view.model.card.labels), reverse=True)[:BEST]:
+    for probability, label in sorted(zip(one.probabilities, card.labels), reverse=True)[:BEST]:
         is_action = label == one.label
         ink = theme.TEXT if is_action else theme.QUIET
-        _line(painter, row, top - 3, readable(label), f"{probability:.0%}", ink, is_strong=is_action)
+        _line(painter, row, top - 3, class_name(label, card), f"{probability:.0%}", ink, is_strong=is_action)
         bar = QRectF(row.left(), top + ROW - 4, row.width(), 2)
         painter.fillRect(bar, QColor(*theme.LINE))
         bar.setWidth(bar.width() * float(probability))
-        painter.fillRect(bar, QColor(*color))
+        painter.fillRect(bar, QColor(*(theme.FAINT if label == card.background else color)))
         top += ROW
     return top + 10
 

@@ -7,13 +7,17 @@ import math
 from app import theme
 from live.sources.base import SourceStatus
 from live.view import PersonState, PersonView, PipelineView
+from models.card import ModelCard
 
 STATE_TEXTS = {
     PersonState.WARMING_UP: "warming up",
     PersonState.NO_FLOOR: "floor not known",
     PersonState.NOTHING: "no action",
-    PersonState.LOST: "out of view",
+    PersonState.UNKNOWN: "unknown movement",
+    PersonState.LOST: "tracking lost",
 }
+STATE_INKS = {PersonState.ACTION: theme.TEXT, PersonState.UNKNOWN: theme.DOUBT, PersonState.LOST: theme.FAINT}
+"""Of the text beside a person: the action alone is bright. All other states are quiet."""
 
 
 HINTED_RESULTS = ("dataset", "protocol", "top1", "top1_live")
@@ -65,6 +69,16 @@ def person_label(one: PersonView | None) -> tuple[str, str]:
     return STATE_TEXTS.get(one.state, one.state.value), ""
 
 
+def state_ink(one: PersonView | None) -> theme.Color:
+    """Returns the color of the text beside a person."""
+    return STATE_INKS.get(one.state, theme.QUIET) if one else theme.QUIET
+
+
+def class_name(label: str, card: ModelCard) -> str:
+    """Returns a class of the model for people: the background is called what its state is called."""
+    return STATE_TEXTS[PersonState.NOTHING] if label == card.background else readable(label)
+
+
 def losses(view: PipelineView) -> str:
     """Returns what was lost, or nothing.
 
@@ -84,6 +98,10 @@ def model_hint(view: PipelineView) -> str:
     if view.model is None:
         return ""
     card = view.model.card
-    lines = [f"{view.model.file}: {card.network}, {len(card.labels)} classes, {card.span_s:g} s window"]
+    lines = [f"{view.model.file}: {card.network}, {_classes(card)}, {card.span_s:g} s window"]
     lines += [f"{key}: {card.results[key]}" for key in HINTED_RESULTS if key in card.results]
     return "\n".join([*lines, card.license] if card.license else lines)
+
+
+def _classes(card: ModelCard) -> str:
+    return f"{len(card.actions)} classes" + (" and a background" if card.background else "")

@@ -10,7 +10,7 @@ from PyQt5.QtCore import QRectF
 from PyQt5.QtGui import QImage, QPainter
 from PyQt5.QtWidgets import QApplication
 
-from app import heat
+from app import heat, theme
 from app.painting import ScenePainter, View, wrap_rgb
 from app.presenter import Presenter
 from app.scene import Figure, Legend, Scene
@@ -82,8 +82,16 @@ def test_the_heat_gives_a_joint_the_color_of_its_level() -> None:
         assert np.abs(pixels[y // 2, x // 2].astype(int) - heat.color(level)).max() < 12
 
 
+def test_of_somebody_who_was_lost_only_the_label_is_painted() -> None:
+    there = figure((600, 400), (600, 800), label="tracking lost", ink=theme.TEXT)
+    gone = dataclasses.replace(there, state=np.zeros_like(there.state), bones=(), is_lost=True)
+    above, on_the_body = (slice(150, 196), slice(220, 380)), (slice(210, 390), slice(220, 380))
+    assert (painted(Scene(figures=(gone,)))[above] > 200).all(axis=2).sum() > 50
+    np.testing.assert_array_equal(painted(Scene(figures=(gone,)))[on_the_body], painted(Scene())[on_the_body])
+
+
 def test_the_label_is_painted_above_the_head_and_can_be_switched_off() -> None:
-    scene = Scene(figures=(figure((600, 400), (600, 800), label="deep squat", is_action=True),))
+    scene = Scene(figures=(figure((600, 400), (600, 800), label="deep squat", ink=theme.TEXT, is_action=True),))
     above = (slice(150, 196), slice(220, 380))
     with_label = painted(scene)[above]
     without = painted(dataclasses.replace(scene, shows_labels=False))[above]

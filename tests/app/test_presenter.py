@@ -43,7 +43,8 @@ def test_a_speed_reads_like_a_factor(speed: float, text: str) -> None:
         (PersonState.ACTION, "deep squat", "85%", True),
         (PersonState.NOTHING, "no action", "", False),
         (PersonState.WARMING_UP, "warming up", "40%", False),
-        (PersonState.LOST, "out of view", "", False),
+        (PersonState.UNKNOWN, "unknown movement", "", False),
+        (PersonState.LOST, "tracking lost", "", False),
     ],
 )
 def test_the_text_beside_a_person(state: PersonState, label: str, detail: str, is_action: bool) -> None:
@@ -70,6 +71,34 @@ def test_a_person_who_left_has_no_figure() -> None:
     shown = dataclasses.replace(view(person(1)), frame=BodyFrame(0, 1.0))
     scene = presented(shown).scene(shown)
     assert (scene.figures, scene.message) == ((), "Nobody in view")
+
+
+def test_who_was_just_lost_leaves_a_quiet_label_where_the_body_was_and_nothing_else() -> None:
+    presenter = presented(view(person(1), person(2)))
+    gone = view(person(1), person(2, state=PersonState.LOST, label=None, probabilities=None), time_s=1.1)
+    assert gone.frame is not None
+    where = presenter.scene(view(person(1), person(2))).figures
+    alone = dataclasses.replace(gone, frame=dataclasses.replace(gone.frame, bodies=gone.frame.bodies[:1]))
+    presenter.take(alone)
+    figures = {figure.person: figure for figure in presenter.scene(alone).figures}
+    lost = figures[2]
+    assert (lost.label, lost.ink, lost.is_lost, lost.heat) == ("tracking lost", theme.FAINT, True, None)
+    assert not lost.state.any() and not lost.bones
+    np.testing.assert_allclose(lost.points, next(one for one in where if one.person == 2).points)
+    assert figures[1].label == "deep squat"
+    forgotten = dataclasses.replace(alone, people=alone.people[:1])
+    assert [figure.person for figure in presenter.scene(forgotten).figures] == [1]
+    for index in range(50):  # everybody who comes and goes gets another id
+        presenter.take(view(person(10 + index), time_s=2.0 + index))
+    assert len(presenter._last_seen) == 1
+
+
+def test_every_state_has_a_text_and_the_quiet_ones_are_told_apart_by_color() -> None:
+    shown = [presented(one := view(person(1, state=state))).scene(one).figures[0] for state in PersonState]
+    assert len({figure.label for figure in shown}) == len(PersonState)
+    inks = {state: figure.ink for state, figure in zip(PersonState, shown)}
+    told_apart = [PersonState.ACTION, PersonState.NOTHING, PersonState.UNKNOWN, PersonState.LOST]
+    assert len({inks[state] for state in told_apart}) == 4
 
 
 def test_joints_without_a_place_are_not_drawn() -> None:
@@ -186,7 +215,7 @@ def test_scores_are_those_of_the_first_person_until_somebody_is_chosen() -> None
     assert presenter.scores(shown).person == 1
     presenter.choose(2, shown)
     scores = presenter.scores(shown)
-    assert (scores.people, scores.person, scores.threshold) == ((1, 2), 2, CARD.enter_threshold)
+    assert (scores.people, scores.person, scores.rows[0].threshold) == ((1, 2), 2, CARD.enter_threshold)
     assert [row.label for row in scores.rows if row.is_action] == ["side lunge"]
     presenter.choose(None, shown)
     assert presenter.scores(shown).person == 1
@@ -205,6 +234,30 @@ def test_of_many_classes_the_likeliest_are_shown() -> None:
     shown = view(person(1, probabilities=probabilities), model=model)
     rows = presented(shown).scores(shown).rows
     assert [row.label for row in rows] == [f"action {index}" for index in range(59, 59 - MOST_SCORES, -1)]
+
+
+def test_the_background_is_the_last_bar_and_has_no_threshold_and_each_class_its_own() -> None:
+    card = dataclasses.replace(CARD, background="hurdle_step", enter_thresholds={"side_lunge": 0.95})
+    shown = view(person(1, best=1, state=PersonState.NOTHING), model=dataclasses.replace(MODEL, card=card))
+    rows = presented(shown).scores(shown).rows
+    assert [(row.label, row.threshold) for row in rows] == [
+        ("deep squat", 0.8),
+        ("side lunge", 0.95),
+        ("sit to stand", 0.8),
+        ("no action", None),
+    ]
+    assert rows[-1].probability == pytest.approx(0.85)
+    assert "3 classes and a background" in presented(shown).status(shown).model_hint
+
+
+def test_of_many_classes_the_background_is_always_shown() -> None:
+    labels = tuple(f"action {index}" for index in range(60))
+    card = dataclasses.replace(CARD, labels=labels, background="action 0")
+    probabilities = np.arange(60, dtype=np.float32) / 1770
+    shown = view(person(1, probabilities=probabilities), model=dataclasses.replace(MODEL, card=card))
+    rows = presented(shown).scores(shown).rows
+    assert [row.label for row in rows][-2:] == [f"action {61 - MOST_SCORES}", "no action"]
+    assert len(rows) == MOST_SCORES
 
 
 @pytest.mark.parametrize(
