@@ -117,8 +117,8 @@ FRAME_TICKS = TICKS_PER_S / 30
 """Body frames come 30 times a second, in low light too."""
 LONGEST_LEAP_S = 2.0
 """A clock that steps so much further than the time that passed has jumped; so has one that steps back at all."""
-CLOSE_S, CLOSE_LOOKS = 0.4, 8
-"""The SDK's thread gets this long to end; in parts, so that a computer that sleeps meanwhile misses one of them."""
+CLOSE_S = 0.4
+"""The SDK's thread gets this long to end; later it closes the sensor itself."""
 LONGEST_ID = 256
 """Characters of a sensor's id."""
 JOINT = np.dtype([("type", "<i4"), ("position", "<f4", 3), ("state", "<i4")])
@@ -151,8 +151,8 @@ class KinectReader(runtime.PyKinectRuntime):
 
     def __init__(self, *, on_frame: Callable[[BodyFrame], None], on_error: Callable[[Exception], None]) -> None:
         self._on_frame, self._on_error = on_frame, on_error
-        self._ended = threading.Event()
-        self._is_reading = False
+        self._ended, self._ending = threading.Event(), threading.Lock()
+        self._is_reading = self._closes_at_end = False
         self._arrived, self._last_ticks = 0, -1
         self._time = SteadyTime()
         self._dropped_since = 0  # announced and no longer there, since the last frame
@@ -238,7 +238,10 @@ class KinectReader(runtime.PyKinectRuntime):
         except Exception as error:  # noqa: BLE001 - the one handler of this thread
             self._on_error(error)
         finally:
-            self._ended.set()
+            with self._ending:
+                self._ended.set()
+            if self._closes_at_end:
+                self._close_sensor()
 
     def handle_body_arrived(self, handle_index: int) -> None:
         """Reads one body frame; one that the SDK has dropped meanwhile shows as a gap in the frame's index."""
@@ -285,15 +288,24 @@ class KinectReader(runtime.PyKinectRuntime):
         self.color_count += 1
 
     def close(self) -> None:
-        """Ends the SDK's thread and closes the sensor; may be called twice, and after a failed constructor."""
+        """Ends the SDK's thread and closes the sensor; may be called twice, and after a failed constructor.
+
+        A thread that the computer holds up closes the sensor when it ends: pykinect2 would take the readers, and the
+        event that ends it, away from under it.
+        """
         if not getattr(self, "_sensor", None):  # closed, or a NULL pointer that pykinect2 would call
             self._sensor = None
             return
         if self._is_reading:
             self._is_reading = False
             ctypes.windll.kernel32.SetEvent(self._close_event)  # type: ignore[attr-defined]
-            # pykinect2 would take the readers away from under the thread
-            any(self._ended.wait(CLOSE_S / CLOSE_LOOKS) for _ in range(CLOSE_LOOKS))
+            self._ended.wait(CLOSE_S)
+            with self._ending:
+                self._closes_at_end = not self._ended.is_set()
+        if not self._closes_at_end:
+            self._close_sensor()
+
+    def _close_sensor(self) -> None:
         try:
             super().close()
         except COMError:  # unplugged: there is nothing left to close

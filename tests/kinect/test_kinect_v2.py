@@ -6,6 +6,7 @@ import ctypes
 import importlib
 import itertools
 import sys
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ import pytest
 from calibration import store
 from calibration.color_map import ColorMap
 from live.sources.base import SourceStatus
-from live.sources.kinect_v2 import HELD, QUEUE_FRAMES, KinectV2Source
+from live.sources.kinect_v2 import BINDING, HELD, QUEUE_FRAMES, KinectV2Source
 from live.sources.table import SOURCES, SourceOptions
 from skeleton.errors import SourceLost, SourceUnavailable
 from skeleton.frames import Body, BodyFrame
@@ -319,7 +320,7 @@ def test_a_sensor_that_never_answers_is_not_connected(source: KinectV2Source, ki
     with pytest.raises(SourceUnavailable, match=r"must be connected, but none answers\. Check the adapter"):
         source.open()
     assert source.status is SourceStatus.FAILED
-    assert kinect.closed == kinect.opened == 1
+    assert eventually(lambda: kinect.closed == kinect.opened == 1)
 
 
 def test_a_null_sensor_is_not_connected_either(source: KinectV2Source, kinect: Kinect) -> None:
@@ -335,7 +336,7 @@ def test_a_sensor_that_another_program_holds_is_named(source: KinectV2Source, ki
     with pytest.raises(SourceUnavailable, match=r"but another program holds it\. Close other programs"):
         source.open()
     assert source.status is SourceStatus.FAILED and eventually(lambda: sensor_threads() == 0)
-    assert not kinect.com.alive
+    assert eventually(lambda: not kinect.com.alive)
     kinect.refusal = 0
     assert source.open().kind == "kinect"
     kinect.send_broken(hresult)
@@ -425,9 +426,31 @@ def test_closing_ends_the_thread_and_releases_every_object_of_the_sdk(source: Ki
     source.close()
     assert eventually(lambda: sensor_threads() == 0)
     assert (kinect.opened, kinect.closed) == (1, 1)
-    assert not [type(left.implementation).__name__ for left in kinect.com.alive.values()]
+    assert eventually(lambda: not kinect.com.alive), [
+        type(left.implementation).__name__ for left in kinect.com.alive.values()
+    ]
     source.close()
     assert source.read(timeout_s=0.0) is None
+
+
+def test_a_sensor_whose_thread_is_held_up_is_closed_when_it_goes_on(kinect: Kinect) -> None:
+    is_held, may_go_on, errors = threading.Event(), threading.Event(), list[Exception]()
+
+    def hold(frame: BodyFrame) -> None:
+        is_held.set()
+        assert may_go_on.wait(READ_S)
+
+    reader = importlib.import_module(BINDING).KinectReader(on_frame=hold, on_error=errors.append)
+    kinect.send(walking_body(0.1), time_s=1.0)
+    assert is_held.wait(READ_S)
+    reader.close()
+    reader.close()
+    assert (kinect.closed, sensor_threads()) == (0, 1)
+    may_go_on.set()
+    assert eventually(lambda: sensor_threads() == 0)
+    assert (kinect.closed, errors) == (1, [])
+    del reader
+    assert eventually(lambda: not kinect.com.alive)
 
 
 def test_while_running_no_body_or_frame_is_kept_alive(source: KinectV2Source, kinect: Kinect) -> None:
