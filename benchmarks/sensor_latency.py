@@ -38,12 +38,13 @@ from PyQt5.QtCore import QSettings, QTimer
 
 from app.application import make_application
 from app.main_window import MainWindow
-from app.options import PRETRAINED
+from app.options import HEATS, PRETRAINED
 from app.session import Choice, Session
 from benchmarks import machine
 from benchmarks.decision_latency import performed
 from benchmarks.histogram import Series, histogram
 from live.engine import Decided, Engine, Observation
+from live.heat_kinds import DEFAULT_HEAT, HeatKind
 from live.pipeline import Pipeline
 from live.recognizer import Recognizer
 from live.sources.kinect_v2 import KinectV2Source
@@ -147,7 +148,9 @@ def unpainted(player: Player, seconds: float, model: Path) -> Latencies:
     return latencies
 
 
-def in_the_window(player: Player, seconds: float, model: Path | None) -> tuple[Latencies, Latencies, Statistics]:
+def in_the_window(
+    player: Player, seconds: float, model: Path | None, *, heat: HeatKind
+) -> tuple[Latencies, Latencies, Statistics]:
     """Runs the whole app; returns what was decided, what was painted, and the app's own counts."""
     decided, painted = Latencies(player), Latencies(player)
 
@@ -160,6 +163,8 @@ def in_the_window(player: Player, seconds: float, model: Path | None) -> tuple[L
         choice = Choice(kind="kinect", source=SourceOptions(), model=model or PRETRAINED)
         session = Session(make, lambda path, provider: Recognizer(path, provider=provider).card, choice)
         window = MainWindow(session, QSettings(f"{folder}/settings.ini", QSettings.IniFormat))
+
+        window.show_heat(heat)
 
         def note() -> None:
             if window.view.frame is not None:
@@ -180,6 +185,9 @@ def main() -> int:
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("--model", type=Path, default=PRETRAINED, metavar="FILE.onnx")
     flags.add_argument("--seconds", type=float, default=20.0, help="length of each of the four runs")
+    flags.add_argument(
+        "--heat", choices=HEATS, default=DEFAULT_HEAT.value, help="what the window's heat shows; evidence costs runs"
+    )
     flags.add_argument("--plot", type=Path, default=PLOT, metavar="FILE.svg", help="where to draw the distributions")
     flags.add_argument("--verbose", action="store_true", help="show the traceback of an error")
     options = flags.parse_args()
@@ -200,11 +208,13 @@ def _measure(options: argparse.Namespace) -> None:
         found["unpainted"] = unpainted(player, options.seconds, options.model)
         print(_row("unpainted", found["unpainted"], player))
     with playing_sensor(frames, pictures) as player:
-        found["decided"], found["on screen"], counts = in_the_window(player, options.seconds, options.model)
+        found["decided"], found["on screen"], counts = in_the_window(
+            player, options.seconds, options.model, heat=HeatKind(options.heat)
+        )
         for name in ("decided", "on screen"):
             print(_row(name, found[name], player))
     with playing_sensor(frames, pictures) as player:
-        _, found["unlabeled"], _ = in_the_window(player, options.seconds, None)
+        _, found["unlabeled"], _ = in_the_window(player, options.seconds, None, heat=HeatKind(options.heat))
         print(_row("unlabeled", found["unlabeled"], player))
     medians = {name: float(np.median(latencies.ms())) for name, latencies in found.items()}
     ratios = ", ".join(f"{name} {medians[name] / medians['in hand']:.1f}" for name in LATENCIES[1:])

@@ -140,7 +140,8 @@ def test_a_picture_of_an_unknown_kind_is_refused_before_anything_is_measured(tmp
 def test_the_figure_names_every_kind_and_joins_those_with_one_order() -> None:
     result = {
         "name": "additive", "dataset": "none", "protocol": "odd-even", "samples": 12, "offered": 12,
-        "hidden": HOTTEST, "trained_on_tested": [2], "model": "a.onnx", "hiding": "unseen", **summarized(Additive(WEIGHTS[::-1])),
+        "hidden": HOTTEST, "trained_on_tested": [2], "model": "a.onnx", "hiding": "unseen",
+        **summarized(Additive(WEIGHTS[::-1])),
     }  # fmt: skip
     axes = faithfulness_figure.draw(result).axes[0]
     names = [text.get_text() for text in axes.get_legend().get_texts()]
