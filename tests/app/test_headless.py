@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import errno
+import itertools
 import math
 import os
 import shutil
@@ -24,14 +25,15 @@ from app.headless import RATE_HZ, SIZE, render
 from app.main import main
 from app.presenter import MOST_EVENTS, Presenter
 from calibration.color_map import ColorMap
+from live.heat_kinds import DEFAULT_HEAT, HeatKind
 from live.offline import run
 from live.recognizer import Recognizer
 from live.sources.replay import ReplaySource
-from live.view import PipelineView
+from live.view import JointEvidence, PipelineView
 from skeleton.errors import RecordingError
 from skeleton.formats.table import write_recording
 from skeleton.frames import read_only
-from tests.app.fakes import event, person, view
+from tests.app.fakes import LABELS, event, person, view
 from tests.live import tiny_model
 from tests.live.fakes import recording as hand_recording
 from tests.recordings import walking_recording
@@ -84,6 +86,40 @@ def test_the_video_has_a_picture_for_every_thirtieth_of_a_second(tmp_path: Path)
     assert len(found) == result.frames == 2 * RATE_HZ + 1
     assert found[0].shape == (SIZE[1], SIZE[0], 3)
     assert found[30].max() > 200  # somebody is on it
+
+
+def test_the_video_shows_the_heat_that_was_asked_for(tmp_path: Path) -> None:
+    falls = np.zeros(25, dtype=np.float32)
+    falls[7] = 0.5
+    said = JointEvidence(101, LABELS[0], 0.0, falls)
+    found = {}
+    for kind in HeatKind:
+        one = person(1, joint_attention=np.linspace(0.2, 1.2, 25), frame_attention=np.full(4, 0.5))
+        shown = [view(one, time_s=time_s, evidence=(said,)) for time_s in (0.0, 0.1)]
+        render(shown, tmp_path / f"{kind.value}.mp4", heat=kind)
+        found[kind] = pictures(tmp_path / f"{kind.value}.mp4")[0].astype(int)
+    for kind, other in itertools.combinations(HeatKind, 2):
+        assert np.abs(found[kind] - found[other]).max() > 100, (kind, other)
+
+
+def test_the_flag_reaches_the_model_and_the_picture(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = tmp_path / "wave.csv"
+    write_recording(hand_recording(45, hand_up_s=(0.0, 9.0)), recording)
+    rendered: list[tuple[HeatKind, int]] = []
+
+    def note(views: Iterator[PipelineView], *_: object, heat: HeatKind, **__: object) -> headless.Rendered:
+        rendered.append((heat, sum(bool(one.evidence) for one in views)))
+        return headless.Rendered()
+
+    monkeypatch.setattr(headless, "render", note)
+    words = ["--headless", "--recording", str(recording), "--model", str(model), "--provider", "cpu"]
+    for flags in ([], ["--heat", "spatial"], ["--heat", "evidence"]):
+        assert main([*words, "--output", str(tmp_path / "a.mp4"), *flags]) == 0
+    (usual, usual_count), (spatial, none), (evidence, count) = rendered
+    assert (usual, spatial, evidence) == (DEFAULT_HEAT, HeatKind.SPATIAL, HeatKind.EVIDENCE)
+    assert none == 0 < count == usual_count
 
 
 def test_a_faster_video_is_shorter(tmp_path: Path) -> None:
