@@ -5,11 +5,13 @@ published list of missing files, which CTR-GCN's list of names leaves out as wel
 log-normal with the published mean of about 84 frames, 300 at most. The two-person actions (50-60) show two people; a
 tenth of the other files has a second body as the tracker makes them up: a few frames long, or as wide as a table. In
 some files nobody is in the first frames, or a person returns under another id. Numbers have seven digits, as the real
-ones.
+ones. Every action is a movement of its own, so that a network has something to learn. ``python -m benchmarks.ntu_tree
+FOLDER COUNT`` writes one.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,7 @@ TWO_PERSON_ACTIONS = range(50, 61)
 ENDS = [3, 15, 19, 21, 22, 23, 24]
 """Head, feet, hand tips and thumbs: the sensor gives the ends of limbs no orientation."""
 FIRST_ID = 72057594037931101
-_STANDING_M = np.array(
+STANDING_M = np.array(
     [
         (0, -0.3), (0, 0), (0, 0.3), (0, 0.45), (-0.17, 0.2), (-0.22, -0.05), (-0.25, -0.25), (-0.25, -0.32),
         (0.17, 0.2), (0.22, -0.05), (0.25, -0.25), (0.25, -0.32), (-0.08, -0.3), (-0.1, -0.7), (-0.1, -1.05),
@@ -66,26 +68,31 @@ def _file(random: np.random.Generator, *, action: int) -> tuple[int, str]:
     mean = np.log(MEAN_FRAMES) - SPREAD**2 / 2
     frames = int(np.clip(random.lognormal(mean, SPREAD), SHORTEST, LONGEST))
     start = int(random.integers(1, 5)) if random.random() < 0.05 else 0
-    bodies = [(FIRST_ID, start, frames, _person(random, frames))]
+    bodies = [(FIRST_ID, start, frames, _person(random, frames, action))]
     if random.random() < 0.03:  # lost and found again: another id
         cut = frames // 2
         bodies = [(FIRST_ID, start, cut, bodies[0][3]), (FIRST_ID + 7, cut, frames, bodies[0][3])]
     if action in TWO_PERSON_ACTIONS:
-        bodies.append((FIRST_ID + 1, start, frames, _person(random, frames) + np.array([0.9, 0, 0])))
+        bodies.append((FIRST_ID + 1, start, frames, _person(random, frames, action) + np.array([0.9, 0, 0])))
     elif random.random() < 0.1:
         is_short = random.random() < 0.5
         end = min(frames, 8) if is_short else frames
-        wide = _person(random, frames) * (np.array([1, 1, 1]) if is_short else np.array([4, 0.3, 1]))
+        wide = _person(random, frames, action) * (np.array([1, 1, 1]) if is_short else np.array([4, 0.3, 1]))
         bodies.append((FIRST_ID + 3, 0, end, wide))
     return frames, _text(random, frames, bodies)
 
 
-def _person(random: np.random.Generator, frames: int) -> np.ndarray:
-    """(F, 25, 3) meters: somebody who sways and waves, with the sensor's noise."""
+def gesture(number: int) -> np.ndarray:
+    """Returns (25, 3) meters: how far each joint goes in movement ``number``; another for every number."""
+    return np.random.default_rng(number).normal(0, 0.08, (25, 3))
+
+
+def _person(random: np.random.Generator, frames: int, action: int) -> np.ndarray:
+    """(F, 25, 3) meters: somebody who sways and moves as the action is, with the sensor's noise."""
     time = np.arange(frames) / 30
     pose = np.zeros((frames, 25, 3))
-    pose[:, :, :2] = _STANDING_M
-    pose[:, 4:8, 1] += 0.15 * np.sin(2 * np.pi * random.uniform(0.3, 1.5) * time)[:, None]
+    pose[:, :, :2] = STANDING_M
+    pose += np.sin(2 * np.pi * random.uniform(0.3, 1.5) * time)[:, None, None] * gesture(action)
     pose[:, :, 0] += 0.05 * np.sin(time)[:, None]
     pose += (random.uniform(-0.5, 0.5), 0.0, random.uniform(2.2, 4.0))
     return pose + random.normal(0, 0.004, pose.shape)
@@ -114,3 +121,8 @@ def _rows(random: np.random.Generator, joints: np.ndarray) -> list[list[str]]:
     form = " ".join(["%.7g"] * 11) + " %d"
     texts = [form % tuple(row) for row in table.tolist()]
     return [texts[start : start + 25] for start in range(0, len(texts), 25)]
+
+
+if __name__ == "__main__":
+    frames, size = write_tree(Path(sys.argv[1]), int(sys.argv[2]))
+    print(f"{frames} frames, {size} bytes")

@@ -56,6 +56,7 @@ class Cache:
         mirror_labels: (K,) label of the mirror image of each label.
         protocols: Names of ``training.protocols`` that it is split by.
         license: Terms of the data.
+        source: The folder or archive it was made from, which may be gone by now.
         joints: (N, M, V, 3) float32 meters, all finite.
         state: (N, M, V) int8.
         times_s: (N,) float64 seconds, from 0 in each clip.
@@ -70,6 +71,7 @@ class Cache:
     mirror_labels: np.ndarray
     protocols: tuple[str, ...]
     license: str
+    source: Path
     joints: np.ndarray
     state: np.ndarray
     times_s: np.ndarray
@@ -126,6 +128,7 @@ def open_cache(path: Path) -> Cache:
         mirror_labels=mirror_order(labels, facts["mirrored_labels"]),
         protocols=tuple(facts["protocols"]),
         license=facts["license"],
+        source=Path(facts["source"]),
         joints=arrays["joints"],
         state=arrays["state"],
         times_s=arrays["times"],
@@ -159,7 +162,7 @@ def _facts(path: Path) -> dict[str, Any]:
         raise TrainingDataError(
             f"{path} must be a cache of version {VERSION}, found {found!r}.", remedy="Prepare the data set again."
         )
-    is_text = all(isinstance(facts.get(key), str) for key in ("dataset", "layout", "license"))
+    is_text = all(isinstance(facts.get(key), str) for key in ("dataset", "layout", "license", "source"))
     labels, pairs = facts.get("labels"), facts.get("mirrored_labels")
     if not is_text or facts["layout"] not in LAYOUTS:
         raise _damaged(path, "cache.json names no known layout")

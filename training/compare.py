@@ -26,6 +26,8 @@ TITLES = {
 }
 PROTOCOLS = {"cs": "CS", "cv2": "CV II", "xsub": "CS (xsub)", "xview": "CV (xview)", "loso": "leave one out"}
 DATASETS = {"uestc": "UESTC", "ntu60": "NTU RGB+D", "sign30": "sign30", "machete": "Machete", "ui-prmd": "UI-PRMD"}
+RECIPES = {"ntu60": "ntu", "ntu120": "ntu"}
+"""Data sets whose recipe has another name."""
 LICENSED = ("ntu60", "ntu120", "uestc")
 """Sets that are given out on request only, so their rows may stay empty."""
 SMALLER = [(name, protocol) for name in ("ui-prmd", "machete", "sign30") for protocol in ("odd-even", "loso")]
@@ -144,7 +146,7 @@ def _commands(dataset: str, protocols: Sequence[str]) -> list[str]:
     """The command that fills each row, as a block of code; none where nothing is missing."""
     if not protocols:
         return []
-    recipe = Path("training") / "recipes" / f"{dataset}.toml"
+    recipe = Path("training") / "recipes" / f"{RECIPES.get(dataset, dataset)}.toml"
     config = f" --config {recipe.as_posix()}" if (Path(__file__).parents[1] / recipe).is_file() else ""
     lines = [
         f"python -m training ablate --data caches/{dataset} --protocol {protocol}{config} "
@@ -195,6 +197,8 @@ def _read(file: Path) -> list[Entry]:
 
 
 def _of_evaluation(values: dict[str, Any]) -> list[Entry]:
+    if values.get("divisions"):
+        return [entry for division in values["divisions"] for entry in _of_evaluation(division)]
     division = str(values["protocol"])
     stem = division.rpartition("-")[0]
     protocol = stem if stem in FOLDED else division

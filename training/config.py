@@ -60,9 +60,9 @@ class TrainingConfig:
     span_share: float = setting(0.5, "share of windows that show span_s seconds of a clip instead of all of it")
     sampling_share: float = setting(0.5, "share of the other windows made by temporal random sampling, not cropping")
     smallest_crop: float = setting(0.5, "smallest part of a clip that temporal random cropping leaves")
-    rotation_deg: float = setting(17.0, "largest random turn about the vertical, degrees; turn=true takes it back out")
+    rotation_deg: float = setting(17.0, "largest random turn about the vertical, degrees; undone by turn=true")
     tilt_deg: float = setting(0.0, "largest random turn about the horizontal axes, degrees")
-    size_change: float = setting(0.1, "largest random change of size, as a share; scale=true takes it back out")
+    size_change: float = setting(0.1, "largest random change of size, as a share; undone by scale=true")
     build_change: float = setting(
         0.0, "largest random change of width, height and depth, each on its own, as a share"
     )

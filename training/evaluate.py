@@ -12,7 +12,6 @@ of windows of the model's own seconds, averaged over the clip. How soon the answ
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,8 @@ from skeleton.window import Window
 from training import protocols
 from training.cache import Cache, open_cache
 from training.clip_windows import SLACK_S, duration_s, live_ends_s, live_window, whole_window
-from training.scores import calibration, rounded, scores, share, top_k
+from training.scores import calibration, scores, share, top_k
+from training.wrong_clips import wrong_clips
 
 BATCH = 64
 CLIPS_AT_ONCE = 256
@@ -96,7 +96,7 @@ def evaluate(
         "observed": _observed(cache, test, answers, shares),
         "per_subject": _per_subject(subjects, answers),
         "trained_on_tested": trained_on_tested(card.trained_on, cache.dataset, protocol, subjects),
-        "wrong": _wrong(cache, model, test, answers.whole),
+        "wrong": wrong_clips(cache, model, test, answers.whole),
         "span_s": card.span_s,
         "temperature": card.temperature,
         "model": model.name,
@@ -226,34 +226,3 @@ def trained_on_tested(trained_on: dict[str, Any], dataset: str, protocol: str, s
     if protocols.find(protocol)[0].shares_people:
         return []
     return sorted({int(subject) for subject in subjects} & {item for item in trainers if isinstance(item, int)})
-
-
-def _wrong(cache: Cache, model: Path, clips: np.ndarray, probabilities: np.ndarray) -> list[dict[str, Any]]:
-    """The clips that got another answer, the most certain mistakes first, each with the commands that show it."""
-    truth, found = cache.clips["label"][clips], probabilities.argmax(axis=1)
-    rows = np.flatnonzero(truth != found)
-    rows = rows[np.argsort(-probabilities[rows].max(axis=1), kind="stable")]
-    return [_mistake(cache, model, int(clips[row]), int(found[row]), probabilities[row]) for row in rows]
-
-
-def _mistake(cache: Cache, model: Path, index: int, found: int, probabilities: np.ndarray) -> dict[str, Any]:
-    clip = cache.clips[index]
-    truth, recording = int(clip["label"]), f"clip-{index}.mcap"
-    return {
-        "clip": index,
-        "truth": cache.labels[truth],
-        "answer": cache.labels[found],
-        "probability": rounded(probabilities[found]),
-        "probability_of_truth": rounded(probabilities[truth]),
-        **{name: int(clip[name]) for name in ("subject", "repetition", "camera", "setup")},
-        "source": cache.name(index),
-        "open": [
-            _command("training", "clip", "--data", cache.path, "--index", index, "--output", recording),
-            _command("run_app", "--source", "replay", "--recording", recording, "--model", model),
-        ],
-    }
-
-
-def _command(program: str, *words: object) -> str:
-    start = {"training": "python -m training ", "run_app": "python run_app.py "}[program]
-    return start + shlex.join(str(word) for word in words)

@@ -28,11 +28,34 @@ def add_to(command: AddCommand) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
+    from training.divisions import evaluate_divisions
     from training.evaluate import SHARES, WHOLE_ONLY, evaluate
+    from training.protocols import FOLDED
 
-    shares = WHOLE_ONLY if options.quick else SHARES
-    result = evaluate(options.model, options.data, options.protocol, provider=options.provider, shares=shares)
-    print(json.dumps(result, ensure_ascii=False) if options.json else _described(result))
+    how: dict[str, Any] = {"provider": options.provider, "shares": WHOLE_ONLY if options.quick else SHARES}
+    if options.protocol in FOLDED:
+        result = evaluate_divisions(options.model, options.data, options.protocol, **how)
+        text = _described_divisions(result)
+    elif len(options.model) > 1:
+        raise ConfigError(
+            f"The protocol {options.protocol} takes one model, found {len(options.model)}.",
+            remedy=f"Means over divisions with a model each: {', '.join(FOLDED)}.",
+        )
+    else:
+        result = evaluate(options.model[0], options.data, options.protocol, **how)
+        text = _described(result)
+    print(json.dumps(result, ensure_ascii=False) if options.json else text)
+
+
+def _described_divisions(result: dict[str, Any]) -> str:
+    head = f"{result['dataset']} {result['protocol']}, mean over {len(result['divisions'])} divisions"
+    lines = []
+    for name, row in [(head, result), *((row["protocol"], row) for row in result["divisions"])]:
+        lines.append(
+            f"{name}: top-1 {row['top1']:.4f}   macro F1 {row['macro_f1']:.4f}   live windows {row['top1_live']:.4f}"
+            f"   {row['samples']} clips" + (f"   {row['model']}" if "model" in row else "")
+        )
+    return "\n  ".join(lines)
 
 
 def _described(result: dict[str, Any]) -> str:
@@ -136,7 +159,14 @@ def _compare(options: argparse.Namespace) -> None:
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", metavar="FILE.onnx", type=Path, required=True)
+    parser.add_argument(
+        "--model",
+        metavar="FILE.onnx",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="one; for the mean over divisions (cv2, cv1, loso) one for each",
+    )
     parser.add_argument("--data", metavar="CACHE", type=Path, required=True)
     parser.add_argument("--protocol", metavar="NAME", required=True)
     parser.add_argument("--quick", action="store_true", help="leave out how the answer grows with the frames seen")

@@ -42,18 +42,30 @@ def open_recording(path: Path | str) -> Recording:
         raise RecordingError(f"The recording {path} cannot be read: {error.strerror or error}.") from None
 
 
+def is_recording(path: Path) -> bool:
+    """Returns whether a file is there and begins as a recording does; what follows is for the reader to judge."""
+    try:
+        return path.is_file() and _format_of(path) is not None
+    except (OSError, RecordingError, ValueError):  # ValueError: a name that no file can have
+        return False
+
+
 def _open(path: Path) -> Recording:
-    with opened(path) as file:
-        head = file.read(HEAD_BYTES).removeprefix(b"\xef\xbb\xbf")  # the byte order mark that Excel writes
-    if not head.strip():
-        raise RecordingError(f"A recording must hold frames, but {path} is empty.")
-    for row in FORMATS.values():
-        if row.sniff(head, path):
-            return row.read(path)
+    found = _format_of(path)
+    if found is not None:
+        return found.read(path)
     raise RecordingError(
         f"The file {path} is in no format that is known here.",
         remedy=f"Known: {', '.join(suffix for row in FORMATS.values() for suffix in row.suffixes)}.",
     )
+
+
+def _format_of(path: Path) -> Format | None:
+    with opened(path) as file:
+        head = file.read(HEAD_BYTES).removeprefix(b"\xef\xbb\xbf")  # the byte order mark that Excel writes
+    if not head.strip():
+        raise RecordingError(f"A recording must hold frames, but {path} is empty.")
+    return next((row for row in FORMATS.values() if row.sniff(head, path)), None)
 
 
 def format_for(path: Path | str) -> Format:

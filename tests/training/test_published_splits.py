@@ -56,6 +56,7 @@ def cache_of(listing: Listing) -> Cache:
         mirror_labels=np.arange(len(known.labels)),
         protocols=known.protocols,
         license=known.license,
+        source=EVERYWHERE,
         joints=np.zeros((0, known.persons, 25, 3), np.float32),
         state=np.zeros((0, known.persons, 25), np.int8),
         times_s=np.zeros(0),
