@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from live.heat_kinds import HeatKind
 from skeleton.errors import ConfigError
@@ -44,9 +45,13 @@ def draw(result: dict[str, Any]) -> Figure:
         random = result["random"]["curve"]
         label = f"random joints, area {result['random']['area']:.3f}"
         axes.plot(np.arange(len(random)), random, color=RANDOM, label=label, linewidth=1.8)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.axvline(result["hidden"], color=FAINT, zorder=0)
         axes.set(xlabel="joints hidden", ylabel="score of the answer", xlim=(0, len(random) - 1), ylim=(0, 1))
-        axes.set_title(f"{result['name']}, {result['dataset']} {result['protocol']}, {result['samples']} clips")
+        how = "joints never seen" if result["hiding"] == "unseen" else "joints held still"
+        axes.set_title(
+            f"{result['name']}, {result['dataset']} {result['protocol']}, {result['samples']} clips, {how}"
+        )
         axes.legend(title="hottest first (dashed: coldest first)", alignment="left")
         return figure
 
