@@ -48,9 +48,11 @@ def _train(options: argparse.Namespace) -> None:
     from training.train import resume, train
 
     if options.resume:
-        if options.config or options.set or options.seed is not None or options.seeds or options.protocol:
+        given = (options.config, options.set, options.seeds, options.protocol, options.background)
+        if any(given) or options.seed is not None:
             raise ConfigError(
-                "A resumed run keeps its settings: --config, --set, --seed, --seeds, --protocol do not apply."
+                "A resumed run keeps its settings: --config, --set, --seed, --seeds, --protocol, --background do not "
+                "apply."
             )
         if options.output and options.output.resolve() != options.resume.resolve():
             raise ConfigError(f"A resumed run stays in its folder {options.resume}: --output cannot name another.")
@@ -61,7 +63,10 @@ def _train(options: argparse.Namespace) -> None:
         if missing:
             raise ConfigError(f"Training needs --{', --'.join(missing)}.", remedy="Or --resume RUN.")
         given = {name: getattr(options, name) for name in ("data", "protocol", "output")}
-        given |= {"settings": config.load(file=options.config, assignments=options.set), "command": options.typed}
+        settings = config.load(file=options.config, assignments=options.set)
+        if options.background:
+            settings = config.with_background(settings)
+        given |= {"settings": settings, "command": options.typed, "background": options.background}
         first = options.seed or 0
         if options.seeds:
             runs = train_seeds(**given, seeds=range(first, first + options.seeds))
@@ -178,6 +183,14 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="see list")
     train.add_argument("--seed", metavar="N", type=_natural, help="what all randomness follows from (default 0)")
     train.add_argument("--seeds", metavar="N", type=_positive, help="so many runs, with seeds counted up from --seed")
+    train.add_argument(
+        "--background",
+        metavar="CACHE",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="caches whose clips show no trained action: a class 'nothing' learns them (see background_share)",
+    )
     train.add_argument("--resume", metavar="RUN", type=Path, help="continue an interrupted run, or runs of --seeds")
 
     result_commands.add_to(command)

@@ -20,6 +20,8 @@ from skeleton.config import setting
 
 AUGMENTATIONS = ("online", "paper")
 PRECISIONS = ("float32", "bfloat16")
+USUAL_BACKGROUND_SHARE = 0.25
+"""Of a batch, where there are caches of background and the settings do not say."""
 FROM_DATA = ("joints", "classes", "persons")
 """Fields of the network's config that follow from the data set."""
 
@@ -70,6 +72,15 @@ class TrainingConfig:
     joint_dropout: float = setting(0.02, "share of joints that are lost for a random part of a window")
     limb_dropout: float = setting(0.0, "share of windows that lose a limb, or both arms, all the time")
     mirror_share: float = setting(0.5, "share of windows that are mirrored, with their labels")
+    background_share: float = setting(
+        0.0, "share of each batch that shows no trained action, for a class of its own; 0 trains no such class"
+    )
+    background_label: str = setting("nothing", "label of that class; one of the data set's labels, or a new one")
+    pause_share: float = setting(
+        0.5,
+        "share of the background that holds the first or last pose of a training clip; the rest comes from the "
+        "caches of --background, and without any all of it holds poses",
+    )
     threads: int = setting(2, "threads of the CPU; 0 takes as many as PyTorch thinks right")
     device: str = setting("auto", "where to train", choices=("auto", "cpu", "cuda"))
     data_on_device: str = setting(
@@ -90,6 +101,7 @@ class TrainingConfig:
             "joint_dropout",
             "limb_dropout",
             "mirror_share",
+            "pause_share",
         )
         ranges: dict[str, tuple[float, float]] = dict.fromkeys(shares, (0.0, 1.0))
         ranges |= {
@@ -110,11 +122,14 @@ class TrainingConfig:
             "size_change": (0.0, 0.4),
             "build_change": (0.0, 0.4),
             "noise_m": (0.0, 1.0),
+            "background_share": (0.0, 0.9),
             "threads": (0, 1024),
         }
         for name, (low, high) in ranges.items():
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} must be from {low} to {high}, found {getattr(self, name)}")
+        if not self.background_label.strip():
+            raise ValueError("background_label must be a word")
         if self.patience and not self.validation_subjects:
             raise ValueError("patience needs validation_subjects, at least 1: without validation nothing is better")
 
@@ -144,6 +159,14 @@ def load(*, file: Path | None = None, assignments: Sequence[str] = ()) -> Settin
     values = dataclasses.asdict(config.load(AllSettings, file=file, assignments=assignments))
     training = {field.name: values.pop(field.name) for field in dataclasses.fields(TrainingConfig)}
     return Settings(training=TrainingConfig(**training), shape=values)
+
+
+def with_background(settings: Settings) -> Settings:
+    """Returns settings that give the background class a share of each batch, where they give it none."""
+    if settings.training.background_share:
+        return settings
+    training = dataclasses.replace(settings.training, background_share=USUAL_BACKGROUND_SHARE)
+    return dataclasses.replace(settings, training=training)
 
 
 def describe() -> str:

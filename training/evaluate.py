@@ -12,6 +12,7 @@ of windows of the model's own seconds, averaged over the clip. How soon the answ
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +21,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from live.recognizer import Recognizer
+from models.card import ModelCard
 from skeleton.errors import ModelContractError
 from skeleton.window import Window
 from training import protocols
+from training.background import labels_with
 from training.cache import Cache, open_cache
 from training.clip_windows import SLACK_S, duration_s, live_ends_s, live_window, whole_window
 from training.scores import calibration, scores, share, top_k
@@ -75,12 +78,13 @@ def evaluate(
     cache = open_cache(data)
     recognizer = Recognizer(model, provider=provider)
     card = recognizer.card
-    if card.labels != cache.labels:
+    if card.labels not in (cache.labels, labels_with(cache.labels, card.background)):
         raise ModelContractError(
             f"The model {model} must recognize the classes of {cache.dataset}, but it recognizes "
             f"{len(card.labels)} others ({', '.join(card.labels[:3])} ...)."
         )
     test = protocols.split(cache, protocol).test
+    cache = dataclasses.replace(cache, labels=card.labels)  # the same, and perhaps a background behind them
     truth = np.asarray(cache.clips["label"][test])
     answers = answer(recognizer, cache, test, shares)
     subjects = np.asarray(cache.clips["subject"][test])
@@ -92,6 +96,7 @@ def evaluate(
         **scores(truth, answers.whole.argmax(axis=1), cache.labels),
         "top5": top_k(truth, answers.whole, 5),
         "top1_live": share(answers.live_right[-1]),
+        **_background(card, answers),
         **calibration(truth, answers.whole),
         "observed": _observed(cache, test, answers, shares),
         "per_subject": _per_subject(subjects, answers),
@@ -183,6 +188,21 @@ def _batched(items: Iterable[tuple[Key, Window]]) -> Iterator[list[tuple[Key, Wi
             batch = []
     if batch:
         yield batch
+
+
+def _background(card: ModelCard, answers: Answers) -> dict[str, Any]:
+    """How often clips of actions were taken for background: such an answer counts as a wrong one above."""
+    if not card.background:
+        return {}
+    label = card.labels.index(card.background)
+    return {
+        "background": {
+            "label": card.background,
+            "meaning": "every clip shows an action, so this answer is a wrong one in top1, top1_live and all others",
+            "answers": share(answers.whole.argmax(axis=1) == label),
+            "answers_live": share(answers.live.argmax(axis=1) == label),
+        }
+    }
 
 
 def _observed(cache: Cache, clips: np.ndarray, answers: Answers, shares: Sequence[float]) -> list[dict[str, Any]]:

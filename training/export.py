@@ -18,7 +18,8 @@ from models.export import export as write_model
 from models.table import build
 from skeleton import config as settings_file
 from skeleton.errors import TrainingDataError
-from training import batches, protocols
+from training import batches, features, protocols
+from training.background import label_of, labels_with
 from training.cache import open_cache
 from training.evaluate import DETAILS
 from training.run import MODEL, Run, open_run
@@ -58,7 +59,11 @@ def export(
     """
     run = open_run(path)
     cache = open_cache(data or Path(run.facts["data"]))
-    if tuple(run.facts["labels"]) != cache.labels or run.facts["layout"] != cache.layout.name:
+    background = label_of(run.settings.training)
+    if (
+        tuple(run.facts["labels"]) != labels_with(cache.labels, background)
+        or run.facts["layout"] != cache.layout.name
+    ):
         raise TrainingDataError(f"The run {path} must be of the data in {cache.path}, but has other classes.")
     network, epoch = trained_network(run)
     training = run.settings.training
@@ -73,16 +78,20 @@ def export(
     clips = batches.load(cache, chosen, torch.device("cpu"), is_leveled=training.leveled)
     moments = batches.middle_times(clips.duration_s, network.config.frames, span_s=training.span_s)
     joints, seen = batches.resample(clips, moments)
+    centers, scale = features.centers_of(network, run, cache, split)
     card = ModelCard(
         name=name or f"{cache.dataset} {run.facts['protocol']} {training.network}",
         network=training.network,
-        labels=cache.labels,
+        labels=tuple(run.facts["labels"]),
         layout=cache.layout.name,
         joints=cache.layout.joints,
         frames=network.config.frames,
         span_s=training.span_s,
         persons=cache.persons,
         attention_range=attention_range(network, joints, seen),
+        background=background,
+        feature_centers=centers,
+        feature_scale=scale,
         expects_leveled=training.leveled,
         trained_on=_trained_on(run, epoch),
         results=summary([_read(file) for file in results]) | ({"note": note} if note else {}),
@@ -162,9 +171,15 @@ def _trained_on(run: Run, epoch: int) -> dict[str, Any]:
         "subjects": facts["subjects"]["train"],
         "validation_subjects": facts["subjects"].get("validation", []),
         "clips": facts.get("train_clips"),
+        **({"background": _background(facts["background"])} if facts.get("background") else {}),
         "seed": facts["seed"],
         "epoch": epoch,
     }
+
+
+def _background(known: dict[str, Any]) -> dict[str, Any]:
+    """What a card says of a run's background: not where it lay."""
+    return {key: known[key] for key in ("label", "pauses", "datasets") if key in known}
 
 
 def _checkpoint(run: Run) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch.nn import functional
 
 from skeleton.errors import AppError, TrainingDataError
 from training import batches
+from training.background import Source, windows_of
 from training.batches import Shelf, held_bytes
 from training.cache import Cache
 from training.config import TrainingConfig
@@ -47,9 +49,12 @@ class Training:
         cache: The data set.
         split: Who learns and who validates.
         processes: Who trains together.
+        background: Other data that show the background class.
     """
 
-    def __init__(self, run: Run, cache: Cache, split: Split, processes: Processes) -> None:
+    def __init__(
+        self, run: Run, cache: Cache, split: Split, processes: Processes, *, background: Sequence[Source] = ()
+    ) -> None:
         self.run, self.split, self.processes = run, split, processes
         self.config = run.settings.training
         self.rows: list[Row] = []
@@ -57,7 +62,7 @@ class Training:
         if self.config.threads:
             torch.set_num_threads(self.config.threads)
         shape = run.settings.network_config(
-            joints=cache.layout.joints, classes=len(cache.labels), persons=cache.persons
+            joints=cache.layout.joints, classes=len(run.facts["labels"]), persons=cache.persons
         )
         self.frames = shape.frames
         self.shelf = Shelf(
@@ -67,7 +72,15 @@ class Training:
             is_leveled=self.config.leveled,
         )
         self.windows = Windows(
-            self.shelf, split.train, self.config, frames=shape.frames, seed=run.seed, processes=processes
+            self.shelf,
+            split.train,
+            self.config,
+            frames=shape.frames,
+            seed=run.seed,
+            processes=processes,
+            background=windows_of(
+                background, shelf=self.shelf, indices=split.train, config=self.config, frames=shape.frames
+            ),
         )
         self.learner = Learner(
             self.config,

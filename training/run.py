@@ -21,6 +21,7 @@ import platform
 import shlex
 import shutil
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from skeleton import config as settings_file
 from skeleton.errors import TrainingDataError
 from skeleton.replacing import replacing
 from training import config
+from training.background import Source, facts_of, label_of, labels_with
 from training.cache import Cache
 from training.config import Settings
 from training.protocols import Split
@@ -65,8 +67,10 @@ class Run:
 
     def save(self, name: str, state: dict[str, Any]) -> None:
         """Writes a checkpoint ("last" or "best"), all or nothing."""
+        content = io.BytesIO()  # written by ourselves: PyTorch tells of a full disk by a RuntimeError
+        torch.save(state, content)
         with replacing(self.path / f"{name}.pt") as temporary:
-            torch.save(state, temporary)
+            temporary.write_bytes(content.getbuffer())
 
     def load(self, name: str) -> dict[str, Any]:
         """Reads a checkpoint.
@@ -91,7 +95,15 @@ class Run:
 
 
 def start(
-    path: Path, *, settings: Settings, cache: Cache, protocol: str, split: Split, seed: int, command: str
+    path: Path,
+    *,
+    settings: Settings,
+    cache: Cache,
+    protocol: str,
+    split: Split,
+    seed: int,
+    command: str,
+    background: Sequence[Source] = (),
 ) -> Run:
     """Makes a run folder.
 
@@ -104,6 +116,9 @@ def start(
             remedy=f"Name another folder, or continue that run with --resume {shlex.quote(str(path))}.",
         )
     facts = _facts(cache, protocol, split, seed=seed, command=command)
+    label = label_of(settings.training)
+    if label:
+        facts |= {"labels": list(labels_with(cache.labels, label)), "background": facts_of(background, label)}
     # The folder appears when it is whole: one without run.json could be neither resumed nor started again.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     temporary.mkdir(parents=True)

@@ -45,6 +45,7 @@ def train_seeds(
     seeds: Sequence[int],
     command: str = "",
     is_exported: bool = True,
+    background: Sequence[Path] = (),
 ) -> list[Run]:
     """Trains one run after another.
 
@@ -56,6 +57,7 @@ def train_seeds(
         seeds: One a run, all different.
         command: The command line, kept in the folders.
         is_exported: Whether each run ends with its model file.
+        background: As in ``training.train.train``.
 
     Raises:
         AppError: As ``training.train.train``; after Ctrl-C all finished runs and epochs are kept.
@@ -67,6 +69,7 @@ def train_seeds(
             "data": str(data.resolve()),
             "protocol": protocol,
             "command": command,
+            "background": [str(path.resolve()) for path in background],
         }
         processes.first(lambda: _start(output, settings, plan))
         return _train_all(processes, output, settings, plan, is_exported=is_exported)
@@ -137,6 +140,7 @@ def _train_one(
         seed=seed,
         command=plan["command"],
         is_exported=is_exported,
+        background=[Path(path) for path in plan["background"]],
     )
 
 
@@ -164,10 +168,12 @@ def _read_plan(path: Path) -> dict[str, Any]:
         plan = None
     is_whole = isinstance(plan, dict) and all(isinstance(plan.get(name), str) for name in ("data", "protocol"))
     seeds = plan.get("seeds") if isinstance(plan, dict) else None
+    others = plan.get("background", []) if isinstance(plan, dict) else None
+    is_whole = is_whole and isinstance(others, list) and all(isinstance(path, str) for path in others)
     is_list = isinstance(seeds, list) and all(type(seed) is int and seed >= 0 for seed in seeds)
     if not is_whole or not is_list or plan.get("schema") != SCHEMA:
         raise TrainingDataError(f"{path} must hold a {PLAN} of schema {SCHEMA}, but it is another or damaged.")
-    return {"command": ""} | plan
+    return {"command": "", "background": []} | plan
 
 
 def _write_summary(output: Path, values: dict[str, Any]) -> None:

@@ -6,10 +6,12 @@ own number, so a run that was interrupted and resumed ends like one that was not
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from skeleton.errors import AppError, ConfigError, TrainingDataError
 from training import protocols
+from training.background import open_sources, sources_of
 from training.batches import require_floors
 from training.cache import Cache, open_cache
 from training.config import Settings, TrainingConfig
@@ -29,6 +31,7 @@ def train(
     seed: int = 0,
     command: str = "",
     is_exported: bool = True,
+    background: Sequence[Path] = (),
 ) -> Run:
     """Starts a run and trains it to its end.
 
@@ -40,6 +43,7 @@ def train(
         seed: What all randomness follows from.
         command: The command line, kept in the run folder.
         is_exported: Whether the model file is written at the end.
+        background: Caches whose clips show the background class; the settings say its share of a batch.
 
     Raises:
         AppError: Data, protocol, settings or folder that cannot be used; or Ctrl-C, after which every finished epoch
@@ -55,6 +59,7 @@ def train(
             seed=seed,
             command=command,
             is_exported=is_exported,
+            background=background,
         )
 
 
@@ -68,19 +73,28 @@ def train_in(
     seed: int,
     command: str,
     is_exported: bool,
+    background: Sequence[Path] = (),
 ) -> Run:
     """Does what :func:`train` does, in processes that have joined already."""
     cache = open_cache(data)
     split = split_of(cache, protocol, settings.training)
     _require_able(settings.training, cache, split, processes)
+    sources = open_sources(background, cache, protocol, split, settings.training)
 
     def begin() -> Run:
         return start(
-            output, settings=settings, cache=cache, protocol=protocol, split=split, seed=seed, command=command
+            output,
+            settings=settings,
+            cache=cache,
+            protocol=protocol,
+            split=split,
+            seed=seed,
+            command=command,
+            background=sources,
         )
 
     run = processes.first(begin) or open_run(output)
-    Training(run, cache, split, processes).run_epochs()
+    Training(run, cache, split, processes, background=sources).run_epochs()
     if is_exported and processes.is_first:
         _write_model(run, data)
     return run
@@ -116,7 +130,9 @@ def resume_in(processes: Processes, path: Path, *, data: Path | None, is_exporte
             f"The run {path} must go on with the clips it began with, but {cache.path} has others."
         )
     _require_able(run.settings.training, cache, split, processes)
-    training = Training(run, cache, split, processes)
+    training = Training(
+        run, cache, split, processes, background=sources_of(run.facts, cache, split, run.settings.training)
+    )
     training.restore(run.load("last"))
     training.run_epochs()
     if is_exported and processes.is_first:
@@ -150,7 +166,8 @@ def _require_able(config: TrainingConfig, cache: Cache, split: protocols.Split, 
     require_arithmetic(config, processes.device)
     if config.leveled:
         require_floors(cache)
-    smallest = min(config.batch_size, len(split.train))
+    actions = max(1, int(config.batch_size * (1 - config.background_share)))
+    smallest = min(actions, len(split.train))
     if smallest < processes.count:
         raise ConfigError(
             f"Every process needs a window in each step, but {processes.count} processes share {smallest}.",

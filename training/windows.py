@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from training import batches
 from training.augment import Strength, augment, mix
+from training.background import BackgroundWindows
 from training.batches import Shelf
 from training.config import TrainingConfig
 from training.processes import Processes
@@ -57,6 +58,7 @@ class Windows:
         frames: T.
         seed: Of the run.
         processes: Who shares each step.
+        background: Windows of a background class, added to every batch; None for a run without one.
     """
 
     def __init__(
@@ -68,16 +70,20 @@ class Windows:
         frames: int,
         seed: int,
         processes: Processes,
+        background: BackgroundWindows | None = None,
     ) -> None:
-        self.shelf, self.indices, self.config = shelf, indices, config
+        self.shelf, self.indices, self.config, self.background = shelf, indices, config, background
         self.frames, self.seed, self.processes = frames, seed, processes
         self.fixed_s = self._fixed_times() if config.augment == "paper" else None
         self.mirror_labels = shelf.cache.mirror_labels.tolist()
+        if background is not None and background.label == len(self.mirror_labels):
+            self.mirror_labels.append(background.label)
 
     @property
     def steps(self) -> int:
         """Steps in an epoch."""
-        return max(1, round(self._shown() / self.config.batch_size))
+        actions = max(1.0, self.config.batch_size * (1 - self.config.background_share))  # windows of them in a batch
+        return max(1, round(self._shown() / actions))
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """Yields the batches of an epoch, and sets the random numbers of dropout."""
@@ -94,21 +100,26 @@ class Windows:
     def _batch(
         self, shown: np.ndarray, weight: float, generator: torch.Generator, random: np.random.Generator
     ) -> Batch:
-        cache = self.shelf.cache
         clips = self.shelf.take(self.indices[shown % len(self.indices)])
         if self.fixed_s is None:
+            moments_s = random_times(clips, self.frames, self.config, generator)
+        else:
+            moments_s = self.fixed_s[torch.from_numpy(shown).to(self.shelf.device)]
+        joints, seen = batches.resample(clips, moments_s)
+        labels = clips.labels
+        if self.background is not None:
+            joints, seen, labels = self.background.added_to(joints, seen, labels, generator=generator, random=random)
+        if self.fixed_s is None:
             joints, seen, labels = augment(
-                *batches.resample(clips, random_times(clips, self.frames, self.config, generator)),
-                clips.labels,
+                joints,
+                seen,
+                labels,
                 strength=strength(self.config),
-                layout=cache.layout,
+                layout=self.shelf.cache.layout,
                 mirror_labels=self.mirror_labels,
                 generator=generator,
             )
-        else:
-            joints, seen = batches.resample(clips, self.fixed_s[torch.from_numpy(shown).to(self.shelf.device)])
-            labels = clips.labels
-        targets = functional.one_hot(labels, len(cache.labels)).float()
+        targets = functional.one_hot(labels, len(self.mirror_labels)).float()
         if self.config.mixup:
             joints, seen, targets = mix(joints, seen, targets, parameter=self.config.mixup, random=random)
         return Batch(joints, seen, labels, targets, weight)

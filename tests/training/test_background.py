@@ -1,0 +1,320 @@
+"""The background class: what is shown for it, who may show it, and that the results say what it costs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from live.recognizer import Recognizer
+from skeleton.errors import ConfigError, TrainingDataError
+from skeleton.layout import KINECT_V2, TRACKED, Layout
+from tests.training.conftest import LABELS, LAYOUT, SMALL, clip
+from tests.training.test_resume import require_same
+from training import background, cache_writer, config, export, protocols, train
+from training.__main__ import main
+from training.batches import Shelf
+from training.cache import open_cache
+from training.datasets.base import Clip, Description, Item
+from training.evaluate import evaluate
+from training.processes import Processes
+from training.run import Run, open_run
+from training.windows import Windows
+
+CPU = torch.device("cpu")
+FRAMES = 11
+SOME = ("background_share=0.25", "span_s=1.2")
+STROLLERS = (1, 2, 5, 6)
+
+
+def stroll(subject: int, *, layout: Layout, frames: int) -> Clip:
+    """Somebody walks sideways, 0.8 m a second; the height of each joint is the number of its name, centimeters."""
+    joints = np.zeros((frames, 1, len(layout), 3))
+    joints[..., 0] = 0.8 * np.arange(frames)[:, None, None] / 30
+    joints[..., 1] = [KINECT_V2.index(name) / 100 for name in layout.joints]
+    joints[..., 2] = 2.0 + subject
+    return Clip(
+        item=Item(name=f"stroll-{subject}", label=0, subject=subject, repetition=0, group=subject),
+        times_s=np.arange(frames) / 30,
+        joints=joints,
+        state=np.full((frames, 1, len(layout)), TRACKED),
+    )
+
+
+def write(path: Path, *, layout: Layout = KINECT_V2, persons: int = 1, **changes: object) -> Path:
+    """A cache of four people who stroll, the higher their number the longer."""
+    made = Description(name="strolls", layout=layout, labels=("stroll",), persons=persons, license="none")
+    description = dataclasses.replace(made, **changes)  # type: ignore[arg-type]
+    clips = [stroll(subject, layout=layout, frames=100 + 20 * subject) for subject in STROLLERS]
+    cache_writer.write(path, description, clips)
+    return path
+
+
+@pytest.fixture(scope="module")
+def strolls(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("caches") / "strolls")
+
+
+def windows(data: Path, *others: Path, settings: tuple[str, ...] = SOME) -> Windows:
+    """The training windows of people 1 and 3 with a background."""
+    cache = open_cache(data)
+    chosen = config.load(assignments=[*SMALL, *settings]).training
+    split = protocols.split(cache, "odd-even")
+    shelf = Shelf(cache, CPU, is_held=True)
+    sources = background.open_sources(others, cache, "odd-even", split, chosen)
+    made = background.windows_of(sources, shelf=shelf, indices=split.train, config=chosen, frames=FRAMES)
+    together = Processes(0, 1, CPU)
+    return Windows(shelf, split.train, chosen, frames=FRAMES, seed=0, processes=together, background=made)
+
+
+def drawn(made: Windows, count: int, *, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    assert made.background is not None
+    generator, random = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
+    return made.background.draw(count, generator=generator, random=random)
+
+
+def test_every_batch_has_its_share_and_every_clip_is_still_shown_once(synthetic: Path, strolls: Path) -> None:
+    made = windows(synthetic, strolls)
+    shown = list(made.epoch(0))
+    assert [len(batch.labels) for batch in shown] == [8] * 5
+    assert [int((batch.labels == len(LABELS)).sum()) for batch in shown] == [2] * 5
+    assert all(batch.targets.shape == (8, len(LABELS) + 1) for batch in shown)
+    assert sum(int((batch.labels < len(LABELS)).sum()) for batch in shown) == len(made.indices)
+
+
+def test_an_epoch_shows_the_same_windows_again_after_any_other(synthetic: Path, strolls: Path) -> None:
+    made, other = windows(synthetic, strolls), windows(synthetic, strolls)
+    list(other.epoch(0))
+    for one, again in zip(made.epoch(3), other.epoch(3)):
+        assert torch.equal(one.joints, again.joints) and torch.equal(one.labels, again.labels)
+
+
+def test_a_batch_that_is_nearly_all_background_still_shows_a_clip(synthetic: Path) -> None:
+    shown = list(windows(synthetic, settings=("background_share=0.9", "batch_size=4", "span_s=1.2")).epoch(0))
+    assert [int((batch.labels < len(LABELS)).sum()) for batch in shown] == [1] * 30
+
+
+def test_without_a_share_nothing_is_drawn_and_nothing_changes(synthetic: Path) -> None:
+    made = windows(synthetic, settings=("background_share=0", "span_s=1.2"))
+    assert made.background is None
+    assert next(made.epoch(0)).targets.shape == (8, len(LABELS))
+
+
+def test_a_pause_is_the_first_or_last_pose_of_a_training_clip_held_unsteadily(synthetic: Path) -> None:
+    made = windows(synthetic)
+    joints, seen = drawn(made, 40)
+    assert joints.shape == (40, 1, FRAMES, len(LAYOUT), 3) and seen.all()
+    poses = np.stack(
+        [made.shelf.cache.track(index)[1][moment] for index in made.indices.tolist() for moment in (0, -1)]
+    )
+    nearest = np.array(
+        [np.linalg.norm(poses - window.mean(axis=1)[0].numpy(), axis=(1, 2)).min() for window in joints]
+    )
+    far = np.linalg.norm(poses[0] - open_cache(synthetic).track(10)[1][15])
+    assert nearest.max() < 0.4 < far  # in the middle of a movement a pose is much farther from its ends
+    moved = (joints - joints.mean(dim=2, keepdim=True)).norm(dim=-1)
+    assert 1e-3 < moved.mean() < 0.03
+
+
+def test_other_data_give_their_joints_by_name_and_are_shown_at_about_live_speed(
+    synthetic: Path, strolls: Path
+) -> None:
+    joints, seen = drawn(windows(synthetic, strolls, settings=(*SOME, "pause_share=0")), 60)
+    assert joints.shape == (60, 1, FRAMES, len(LAYOUT), 3) and seen.all()
+    wanted = torch.tensor([KINECT_V2.index(name) / 100 for name in LAYOUT.joints])
+    assert torch.allclose(joints[..., 1], wanted.expand_as(joints[..., 1]), atol=1e-6)
+    spans_s = (joints[:, 0, -1, 0, 0] - joints[:, 0, 0, 0, 0]) / 0.8
+    assert 0.59 < spans_s.min() < 0.8 and 1.7 < spans_s.max() < 2.41  # half to twice 1.2 s
+
+
+def test_half_of_the_background_pauses_and_longer_clips_are_drawn_more_often(synthetic: Path, strolls: Path) -> None:
+    joints, _ = drawn(windows(synthetic, strolls), 400)
+    depth = joints[:, 0, 0, 0, 2]
+    strollers = depth[(depth - depth.round()).abs() < 1e-4].round()
+    assert len(strollers) == 200
+    assert set(strollers.tolist()) == {3.0, 7.0}  # 2 m and the number of a person, odd
+    share = float((strollers == 7).sum()) / len(strollers)
+    assert share == pytest.approx(200 / 320, abs=0.1)
+
+
+def test_one_person_of_the_background_stands_in_a_place_for_two(strolls: Path, tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs"
+    cache_writer.write(
+        pairs,
+        Description(name="pairs", layout=LAYOUT, labels=LABELS[:1], persons=2),
+        [clip(0, subject, 0, group=subject) for subject in (1, 2)],
+    )
+    joints, seen = drawn(windows(pairs, strolls, settings=(*SOME, "pause_share=0")), 5)
+    assert joints.shape[1] == 2 and seen[:, 0].all() and not seen[:, 1].any()
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param({}, [1, 5], id="another data set: its training side"),
+        pytest.param({"name": "synthetic"}, [1], id="the same data set: the people who train"),
+        pytest.param(
+            {"protocols": ("takes",)}, [1, 2, 5, 6], id="another data set that is not divided so: everybody"
+        ),
+    ],
+)
+def test_nobody_of_the_test_side_trains(
+    synthetic: Path, tmp_path: Path, changes: dict[str, object], expected: list[int]
+) -> None:
+    made = windows(synthetic, write(tmp_path / "strolls", **changes))
+    assert made.background is not None
+    [source] = made.background.sources
+    assert np.unique(source.cache.clips["subject"][source.indices]).tolist() == expected
+
+
+def test_a_background_that_cannot_be_used_is_refused_in_a_sentence(
+    synthetic: Path, strolls: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="background_share is 0"):
+        windows(synthetic, strolls, settings=("background_share=0",))
+    small = KINECT_V2.subset("kinect-v2-19", LAYOUT.joints)
+    fewer = write(tmp_path / "fewer", layout=small)
+    with pytest.raises(TrainingDataError, match="must have the joints of"):
+        windows(write(tmp_path / "all"), fewer)
+    only = tmp_path / "only"
+    cache_writer.write(
+        only,
+        Description(name="only", layout=KINECT_V2, labels=("stroll",), protocols=("loso",)),
+        [stroll(2, layout=KINECT_V2, frames=90), stroll(4, layout=KINECT_V2, frames=90)],
+    )
+    twin = json.loads((only / "cache.json").read_text()) | {"dataset": "synthetic"}
+    (only / "cache.json").write_text(json.dumps(twin))
+    with pytest.raises(TrainingDataError, match="must show people who may train"):
+        windows(synthetic, only)
+    with pytest.raises(ConfigError, match="background_label"):
+        config.load(assignments=["background_label=' '"])
+
+
+SETTINGS = (*SMALL, *SOME, "epochs=3", "validation_subjects=0", "dropout=0.3", "mixup=0.3")
+
+
+def begin(data: Path, others: list[Path], output: Path, *settings: str, is_exported: bool = False) -> Run:
+    return train.train(
+        data=data,
+        protocol="odd-even",
+        output=output,
+        settings=config.load(assignments=[*SETTINGS, *settings]),
+        seed=3,
+        is_exported=is_exported,
+        background=others,
+    )
+
+
+@pytest.fixture(scope="module")
+def run(synthetic: Path, strolls: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return begin(synthetic, [strolls], tmp_path_factory.mktemp("runs") / "whole", is_exported=True)
+
+
+def test_two_equal_runs_are_equal_and_one_without_background_is_another(
+    run: Run, synthetic: Path, strolls: Path, tmp_path: Path
+) -> None:
+    require_same(begin(synthetic, [strolls], tmp_path / "twin").load("last"), run.load("last"))
+    alone = begin(synthetic, [], tmp_path / "pauses").load("last")
+    assert alone["rows"][0]["train_loss"] != run.load("last")["rows"][0]["train_loss"]
+
+
+def test_a_run_with_background_resumes_bit_for_bit(
+    run: Run, synthetic: Path, strolls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from training.loop import Training
+
+    inner, finished = Training._run_epoch, []
+
+    def stopping(training: Training, bar: object) -> None:
+        if len(finished) == 1:
+            finished.append(0)
+            raise KeyboardInterrupt
+        finished.append(0)
+        inner(training, bar)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Training, "_run_epoch", stopping)
+    with pytest.raises(Exception, match="1 of 3 epochs are saved"):
+        begin(synthetic, [strolls], tmp_path / "run")
+    require_same(train.resume(tmp_path / "run", is_exported=False).load("last"), run.load("last"))
+
+
+def test_a_run_goes_on_with_its_own_background_alone(synthetic: Path, tmp_path: Path) -> None:
+    others = write(tmp_path / "others")
+    begin(synthetic, [others], tmp_path / "run", "epochs=1")
+    shutil.rmtree(others)
+    write(others, layout=LAYOUT)
+    clips = np.load(others / "clips.npy")
+    clips["subject"] += 2
+    np.save(others / "clips.npy", clips)
+    with pytest.raises(TrainingDataError, match="hold other clips"):
+        train.resume(tmp_path / "run")
+
+
+def test_run_and_card_say_what_the_background_is_made_of(run: Run) -> None:
+    facts = open_run(run.path).facts
+    assert facts["labels"] == [*LABELS, "nothing"]
+    assert facts["background"]["datasets"] == [
+        {"dataset": "strolls", "clips": 2, "subjects": [1, 5], "license": "none"}
+    ]
+    card = Recognizer(run.path / "model.onnx", provider="cpu").card
+    assert (card.background, card.labels, card.actions) == ("nothing", (*LABELS, "nothing"), LABELS)
+    assert card.trained_on["background"]["datasets"] == facts["background"]["datasets"]
+    assert "data" not in card.trained_on["background"]  # where it lay is nobody's business
+    assert len(card.feature_centers) == 4 and len(card.feature_centers[0]) == 12
+    assert card.feature_scale > 0 and card.unknown_distance == 0
+
+
+def test_a_label_of_the_data_set_can_be_the_background(synthetic: Path, strolls: Path, tmp_path: Path) -> None:
+    made = begin(synthetic, [strolls], tmp_path / "run", "background_label=squat", "epochs=1", is_exported=True)
+    card = Recognizer(made.path / "model.onnx", provider="cpu").card
+    assert (card.background, card.labels) == ("squat", LABELS)
+
+
+def test_a_background_answer_is_a_wrong_answer(synthetic: Path, tmp_path: Path) -> None:
+    made = begin(synthetic, [], tmp_path / "run", "background_share=0.8", "epochs=3", "learning_rate=0.01")
+    result = evaluate(export.model_of(made), synthetic, "odd-even", shares=(1.0,))
+    confusion = np.array(result["confusion"])
+    assert confusion.shape == (4, 4) and confusion.sum() == result["samples"] == 30
+    assert result["top1"] == pytest.approx(np.trace(confusion) / 30, abs=1e-4)
+    assert result["background"]["label"] == "nothing"
+    assert result["background"]["answers"] == pytest.approx(confusion[:, 3].sum() / 30, abs=1e-4)
+    assert result["background"]["answers"] > 0  # four windows of five were background
+    assert result["per_class"]["nothing"]["samples"] == 0
+
+
+def test_a_network_learns_to_tell_standing_and_strolling_from_actions(
+    synthetic: Path, strolls: Path, tmp_path: Path
+) -> None:
+    made = begin(synthetic, [strolls], tmp_path / "run", "epochs=20", "mixup=0", "dropout=0", "learning_rate=0.01")
+    result = evaluate(export.model_of(made), synthetic, "odd-even", shares=(1.0,))
+    assert result["top1"] > 0.8
+    network, _ = export.trained_network(made)
+    cache = open_cache(synthetic)
+    strangers = np.flatnonzero(cache.clips["subject"] % 2 == 0)
+    settings = config.load(assignments=[*SMALL, *SOME]).training
+    still = background.windows_of(
+        [], shelf=Shelf(cache, CPU, is_held=True), indices=strangers, config=settings, frames=network.config.frames
+    )
+    assert still is not None
+    joints, seen = still.draw(40, generator=torch.Generator().manual_seed(1), random=np.random.default_rng(1))
+    with torch.no_grad():
+        assert (network(joints, seen).logits.argmax(dim=1) == 3).float().mean() > 0.8
+
+
+def test_the_command_line_gives_a_background_its_share(synthetic: Path, strolls: Path, tmp_path: Path) -> None:
+    given = ["train", "--data", str(synthetic), "--protocol", "odd-even", "--background", str(strolls)]
+    given += ["--output", str(tmp_path / "run"), "--set", *SMALL, "epochs=1", "span_s=1.2"]
+    assert main(given) == 0
+    made = open_run(tmp_path / "run")
+    assert made.settings.training.background_share == config.USUAL_BACKGROUND_SHARE
+    assert made.facts["background"]["data"] == [str(strolls.resolve())]
+
+
+def test_a_resumed_run_takes_no_other_background(run: Run, strolls: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--resume", str(run.path), "--background", str(strolls)]) == 1
+    assert "--background" in capsys.readouterr().err
