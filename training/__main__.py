@@ -13,7 +13,7 @@ from pathlib import Path
 
 from skeleton import command_line
 from skeleton.errors import ConfigError, TrainingDataError
-from training import result_commands
+from training import result_commands, stream_commands
 
 # What needs torch is imported by the command that needs it: --help answers at once, and Ctrl-C during the seconds of
 # an import ends like any other.
@@ -132,6 +132,7 @@ def _list(options: argparse.Namespace) -> None:
     from training import config
     from training.datasets.table import DATASETS
     from training.protocol_table import FOLDED, PROTOCOLS
+    from training.streams import StreamConfig
 
     print("Data sets")
     for data_set in DATASETS.values():
@@ -150,6 +151,8 @@ def _list(options: argparse.Namespace) -> None:
     print(f"Networks\n  {', '.join(NETWORKS)}")
     print("Settings (--set name=value, or a recipe file)")
     print(config.describe())
+    print("Streams (--set of evaluate-stream and calibrate)")
+    print(settings.describe(StreamConfig))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -194,6 +197,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--resume", metavar="RUN", type=Path, help="continue an interrupted run, or runs of --seeds")
 
     result_commands.add_to(command)
+    stream_commands.add_to(command)
 
     export = command("export", _export, "Writes the model file of a run.")
     export.add_argument("run", metavar="RUN", type=Path)

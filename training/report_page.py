@@ -90,9 +90,9 @@ def _summary(content: Content) -> str:
     for key, text in METRICS:
         if key == "top5" and len(result["per_class"]) <= 5:
             continue  # always 100 %
-        cells = [_cell(text), _cell(percent(result[key]), is_number=True)]
+        cells = [html_cell(text), html_cell(percent(result[key]), is_number=True)]
         if twin:
-            cells += [_cell(percent(twin[key]), is_number=True, kind="twin"), _difference(result[key], twin[key])]
+            cells += [html_cell(percent(twin[key]), is_number=True, kind="twin"), _difference(result[key], twin[key])]
         rows.append(f"<tr{' class=main' if key == 'top1' else ''}>{''.join(cells)}</tr>")
     low, high = likely_range(result["top1"], result["samples"])
     note = (
@@ -101,7 +101,7 @@ def _summary(content: Content) -> str:
         "than the deviation over seeds say nothing (<code>python -m training ablate</code>). "
         f"Live windows are {result['span_s']:g} s long."
     )
-    table = _table(head, rows, numbers=range(1, len(head)))
+    table = html_table(head, rows, numbers=range(1, len(head)))
     return f'<h2>Summary</h2>\n{table}\n<p class="soft">{note}</p>'
 
 
@@ -110,7 +110,7 @@ def _confusions(content: Content) -> str:
     for result in filter(None, (content.result, content.twin)):
         matrix = np.array(result["confusion"])
         picture = figures.confusion(matrix, list(result["per_class"]), title=_name(result) if content.twin else "")
-        parts.append(_figure(picture, "", is_wide=content.twin is None))
+        parts.append(html_figure(picture, "", is_wide=content.twin is None))
     worst = "; ".join(
         f"{row['count']} × {escaped(row['truth'])} taken for {escaped(row['answer'])}"
         for row in content.result["confusions"][:5]
@@ -134,9 +134,9 @@ def _curves(content: Content) -> str:
         "Whole clip: the window spans the whole clip, of which only this part was seen; the last pose is held. Live: "
         "the mean of the windows that have ended by then."
     )
-    parts = [_figure(figures.reliability(both), sure)]
+    parts = [html_figure(figures.reliability(both), sure)]
     if len(content.result["observed"]) > 1:
-        parts.append(_figure(figures.observed(both), soon))
+        parts.append(html_figure(figures.observed(both), soon))
     return (
         "<h2>How far the confidence can be trusted, and how soon the answer is right</h2>\n"
         f'<div class="figures">{"".join(parts)}</div>'
@@ -154,18 +154,18 @@ def _classes(content: Content) -> str:
         wrong[number] = 0
         taken = f"{labels[int(wrong.argmax())]} ({int(wrong.max())})" if wrong.any() else ""
         cells = [
-            _cell(number + 1, is_number=True),
-            _cell(label),
-            _cell(row["samples"], is_number=True),
+            html_cell(number + 1, is_number=True),
+            html_cell(label),
+            html_cell(row["samples"], is_number=True),
             f'<td class="n">{percent(row["recall"])}{_bar(row["recall"])}</td>',
-            _cell(percent(row["precision"]), is_number=True),
-            _cell(percent(row["f1"]), is_number=True),
+            html_cell(percent(row["precision"]), is_number=True),
+            html_cell(percent(row["f1"]), is_number=True),
         ]
         if twin:
-            cells.append(_cell(percent(twin["per_class"][label]["f1"]), is_number=True, kind="twin"))
-        rows.append(f"<tr>{''.join(cells)}{_cell(taken)}</tr>")
+            cells.append(html_cell(percent(twin["per_class"][label]["f1"]), is_number=True, kind="twin"))
+        rows.append(f"<tr>{''.join(cells)}{html_cell(taken)}</tr>")
     numbers = (0, 2, 3, 4, 5, 6) if twin else (0, 2, 3, 4, 5)
-    return f"<h2>Classes</h2>\n{_table([*head, 'most often taken for'], rows, numbers=numbers, is_full=True)}"
+    return f"<h2>Classes</h2>\n{html_table([*head, 'most often taken for'], rows, numbers=numbers, is_full=True)}"
 
 
 def _people(content: Content) -> str:
@@ -174,13 +174,13 @@ def _people(content: Content) -> str:
         return ""
     hardest = sorted(people, key=lambda row: row["top1"])[:MOST_PEOPLE]
     rows = [
-        f"<tr>{_cell(row['subject'], is_number=True)}{_cell(row['samples'], is_number=True)}"
+        f"<tr>{html_cell(row['subject'], is_number=True)}{html_cell(row['samples'], is_number=True)}"
         f'<td class="n">{percent(row["top1"])}{_bar(row["top1"])}</td>'
-        f"{_cell(percent(row['top1_live']), is_number=True)}</tr>"
+        f"{html_cell(percent(row['top1_live']), is_number=True)}</tr>"
         for row in hardest
     ]
     more = f", the {MOST_PEOPLE} hardest of {len(people)}" if len(people) > MOST_PEOPLE else ""
-    table = _table(["person", "clips", "top-1, whole", "top-1, live"], rows, numbers=range(4))
+    table = html_table(["person", "clips", "top-1, whole", "top-1, live"], rows, numbers=range(4))
     return f"<h2>People{more}</h2>\n{table}"
 
 
@@ -199,7 +199,7 @@ def _learning(content: Content) -> str:
         return ""
     picture = figures.learning_curve(content.history)
     note = "Training windows are augmented, so training looks worse than it is. No test person is in it."
-    return f"<h2>Learning curve</h2>\n{_figure(picture, note, is_wide=True)}"
+    return f"<h2>Learning curve</h2>\n{html_figure(picture, note, is_wide=True)}"
 
 
 def _wrong(content: Content) -> str:
@@ -221,19 +221,19 @@ def _wrong(content: Content) -> str:
     rows = []
     for row in wrong[:MOST_WRONG]:
         cells = [
-            _cell(row["clip"], is_number=True),
+            html_cell(row["clip"], is_number=True),
             f"<td>{_opened(row)}</td>",
-            _cell(row["subject"], is_number=True),
-            _cell(row["repetition"], is_number=True),
-            _cell(row["truth"]),
-            _cell(row["answer"]),
-            _cell(percent(row["probability"]), is_number=True),
-            _cell(percent(row["probability_of_truth"]), is_number=True),
+            html_cell(row["subject"], is_number=True),
+            html_cell(row["repetition"], is_number=True),
+            html_cell(row["truth"]),
+            html_cell(row["answer"]),
+            html_cell(percent(row["probability"]), is_number=True),
+            html_cell(percent(row["probability_of_truth"]), is_number=True),
         ]
         if content.twin:
-            cells.append(_cell(twins.get(row["clip"], "right"), kind="twin"))
+            cells.append(html_cell(twins.get(row["clip"], "right"), kind="twin"))
         rows.append(f"<tr>{''.join(cells)}</tr>")
-    table = _table(head, rows, numbers=(0, 2, 3, 6, 7), is_full=True)
+    table = html_table(head, rows, numbers=(0, 2, 3, 6, 7), is_full=True)
     more = f" The first {MOST_WRONG} are listed." if len(wrong) > MOST_WRONG else ""
     text = (
         f"{len(wrong)} of {content.result['samples']}, the most certain mistakes first.{more} Unfold a source for "
@@ -275,7 +275,8 @@ def _name(result: dict[str, Any]) -> str:
     return f"{result['network']} {text}".strip()
 
 
-def _table(head: Iterable[str], rows: Iterable[str], *, numbers: Iterable[int], is_full: bool = False) -> str:
+def html_table(head: Iterable[str], rows: Iterable[str], *, numbers: Iterable[int], is_full: bool = False) -> str:
+    """Returns a table: escaped names of the columns over rows that are HTML already; ``numbers`` align right."""
     right = set(numbers)
     cells = "".join(
         f"<th{' class=n' if place in right else ''}>{escaped(text)}</th>" for place, text in enumerate(head)
@@ -284,20 +285,22 @@ def _table(head: Iterable[str], rows: Iterable[str], *, numbers: Iterable[int], 
     return f"<table{kind}><thead><tr>{cells}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
-def _cell(value: object, *, is_number: bool = False, kind: str = "") -> str:
+def html_cell(value: object, *, is_number: bool = False, kind: str = "") -> str:
+    """Returns a cell of a table, its value escaped."""
     classes = " ".join(filter(None, ("n" if is_number else "", kind)))
     return f"<td{f' class={chr(34)}{classes}{chr(34)}' if classes else ''}>{escaped(value)}</td>"
 
 
 def _difference(ours: float, other: float) -> str:
-    return _cell(f"{100 * (ours - other):+.1f}".replace("-", "−"), is_number=True)
+    return html_cell(f"{100 * (ours - other):+.1f}".replace("-", "−"), is_number=True)
 
 
 def _bar(share: float) -> str:
     return f'<span class="bar"><i style="width:{100 * share:.1f}%"></i></span>'
 
 
-def _figure(svg: str, caption: str, *, is_wide: bool = False) -> str:
+def html_figure(svg: str, caption: str, *, is_wide: bool = False) -> str:
+    """Returns a picture with its caption."""
     # As a picture, not as part of the page: names of its parts do not clash, and nothing in it can run.
     return _picture(svg.encode("utf-8"), "image/svg+xml", caption, is_wide=is_wide)
 
