@@ -1,6 +1,9 @@
-"""The table of events: ``start_s,end_s,body,label,confidence``, one line an action, in the order of their starts.
+"""The table of events: one line an action, in the order of their starts.
 
-Times are seconds since the first frame; ``body`` is the tracking id, which a recording has as well.
+    start_s,end_s,body,label,confidence,latency_ms
+
+Times are seconds since the first frame; ``body`` is the tracking id, which a recording has as well; ``latency_ms`` is
+the mean time from a frame to its decision while the action lasted, empty where frames did not arrive in their time.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from pathlib import Path
 from live.view import ActionEvent
 from skeleton.replacing import replacing
 
-COLUMNS = ("start_s", "end_s", "body", "label", "confidence")
+COLUMNS = ("start_s", "end_s", "body", "label", "confidence", "latency_ms")
 
 
 def write_events(path: Path, events: Iterable[ActionEvent]) -> None:
@@ -31,9 +34,10 @@ def write_events(path: Path, events: Iterable[ActionEvent]) -> None:
         table.writerows(_row(event) for event in sorted(events, key=lambda one: (one.start_s, one.person)))
 
 
-def _row(event: ActionEvent) -> tuple[str, str, int, str, str]:
+def _row(event: ActionEvent) -> tuple[str, str, int, str, str, str]:
     end = "" if event.end_s is None else f"{event.end_s:.3f}"
-    return f"{event.start_s:.3f}", end, event.body_id, _plain(event.label), f"{event.confidence:.3f}"
+    latency = "" if event.latency_ms is None else f"{event.latency_ms:.1f}"
+    return f"{event.start_s:.3f}", end, event.body_id, _plain(event.label), f"{event.confidence:.3f}", latency
 
 
 def _plain(label: str) -> str:

@@ -1,10 +1,14 @@
-"""How often and how long, over the last two seconds; with bounded memory."""
+"""How often and how long, over the last two seconds or while an action lasts; with bounded memory."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections import deque
+from collections.abc import Iterable
 
 import numpy as np
+
+from live.view import ActionEvent, PersonState, PersonView
 
 SPAN_S = 2.0
 MOST_SAMPLES = 1024
@@ -36,3 +40,41 @@ class RecentTimes:
 
     def _recent(self, now_s: float) -> list[tuple[float, float]]:
         return [sample for sample in list(self._samples) if now_s - sample[0] <= SPAN_S]
+
+
+class EventLatencies:
+    """The mean latency of the decisions that each action lasted for; of actions that go on, nothing else is kept."""
+
+    def __init__(self) -> None:
+        self._sums: dict[int, tuple[float, int]] = {}  # body id -> milliseconds, decisions
+
+    def note(
+        self, people: Iterable[PersonView], events: Iterable[ActionEvent], latency_ms: float
+    ) -> tuple[ActionEvent, ...]:
+        """Notes a decision and returns its events with their mean latency.
+
+        Args:
+            people: Everybody, after it.
+            events: What it started and ended.
+            latency_ms: From the frame received to the decision.
+        """
+        told = []
+        started = set()
+        for event in events:
+            if event.end_s is None:
+                self._sums[event.body_id] = (latency_ms, 1)
+                started.add(event.body_id)
+            told.append(self._told(event))
+        for person in people:
+            if person.state is PersonState.ACTION and person.body_id in self._sums.keys() - started:
+                total_ms, count = self._sums[person.body_id]
+                self._sums[person.body_id] = (total_ms + latency_ms, count + 1)
+        return tuple(told)
+
+    def end(self, events: Iterable[ActionEvent]) -> tuple[ActionEvent, ...]:
+        """Returns events that ended without a decision, because their source did, with their mean latency."""
+        return tuple(self._told(event) for event in events)
+
+    def _told(self, event: ActionEvent) -> ActionEvent:
+        sums = self._sums.get(event.body_id) if event.end_s is None else self._sums.pop(event.body_id, None)
+        return dataclasses.replace(event, latency_ms=sums[0] / sums[1]) if sums else event

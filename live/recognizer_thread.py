@@ -18,6 +18,7 @@ from live.decision import DecisionConfig
 from live.engine import Decided, Engine, Observation, Recognizes, leveler_for
 from live.evidence_rota import EvidenceRota
 from live.mailbox import Mailbox
+from live.rates import EventLatencies
 from live.sources.base import SourceInfo
 from live.view import Banner, Severity
 from skeleton.errors import AppError, InternalError, ModelContractError
@@ -83,6 +84,7 @@ class RecognizerThread:
         self._too_old = 0
         self._is_recalibrated = threading.Event()
         self._trouble = ""
+        self._latencies = EventLatencies()
         self._rota: EvidenceRota | None = None  # touched by this thread only
         self.explains = False
         self.thread = threading.Thread(target=self._run, name="recognizer", daemon=True)
@@ -200,7 +202,8 @@ class RecognizerThread:
             self._too_old += task.observation is not None
         else:
             self._board.set_people(decided.people)
-            self._board.add_events(decided.events)
+            latency_ms = 1000 * (time.perf_counter() - task.received_s)
+            self._board.add_events(self._latencies.note(decided.people, decided.events, latency_ms))
             self._say(decided.trouble)
             assert task.observation is not None
             self._board.note_decision(task.observation.frame.time_s)
@@ -235,7 +238,7 @@ class RecognizerThread:
 
     def _end_actions(self) -> None:
         if self._deciding is not None:
-            self._board.add_events(self._deciding.finish())
+            self._board.add_events(self._latencies.end(self._deciding.finish()))
 
 
 def internal_error(what: str, log_file: Path | None) -> Banner:

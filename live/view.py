@@ -49,6 +49,8 @@ class ActionEvent:
         start_s: Seconds since the source's first frame.
         end_s: Likewise; None while the action goes on.
         confidence: Mean smoothed probability while the action lasted (so far).
+        latency_ms: Mean time from a frame received to the decision about it, likewise; None offline, where frames do
+            not arrive. Two events that differ in nothing else are the same event.
     """
 
     body_id: int
@@ -57,6 +59,7 @@ class ActionEvent:
     start_s: float
     end_s: float | None
     confidence: float
+    latency_ms: float | None = field(default=None, compare=False)
 
 
 class PersonState(Enum):

@@ -248,12 +248,13 @@ def test_a_dropped_file_is_opened(window: MainWindow, session: Session, monkeypa
 def test_saved_events_end_now_when_they_still_go_on(
     window: MainWindow, pipeline: FakePipeline, tmp_path: Path
 ) -> None:
-    shows(window, pipeline, person(1), time_s=4.0, events=(event(start_s=2.0), event(2, start_s=1.0, end_s=3.0)))
+    over = dataclasses.replace(event(2, start_s=1.0, end_s=3.0), latency_ms=12.25)
+    shows(window, pipeline, person(1), time_s=4.0, events=(event(start_s=2.0), over))
     window.save_events(tmp_path / "events.csv")
     assert (tmp_path / "events.csv").read_text().splitlines() == [
-        "start_s,end_s,body,label,confidence",
-        "1.000,3.000,102,deep_squat,0.900",
-        "2.000,4.000,101,deep_squat,0.900",
+        "start_s,end_s,body,label,confidence,latency_ms",
+        "1.000,3.000,102,deep_squat,0.900,12.2",
+        "2.000,4.000,101,deep_squat,0.900,",
     ]
 
 

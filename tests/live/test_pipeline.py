@@ -134,6 +134,8 @@ def assert_live_equals_offline(whole: Recording | Path, model: Path, *, speed: f
     assert last.statistics.frames_unrecognized == 0
     assert last.statistics.frames_read == recognizer.runs == len(views)
     assert found == expected
+    assert all(event.latency_ms is not None and event.latency_ms > 0 for event in found)
+    assert all(event.latency_ms is None for event in expected)
     return found
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from live.rates import MOST_SAMPLES, RecentTimes
+from live.rates import MOST_SAMPLES, EventLatencies, RecentTimes
+from live.view import ActionEvent, PersonState, PersonView
 
 
 def filled(count: int, step_s: float) -> RecentTimes:
@@ -39,3 +40,33 @@ def test_percentiles_look_at_two_seconds_only() -> None:
 def test_memory_is_bounded() -> None:
     assert filled(50_000, 1e-6).per_second(0.05) == pytest.approx(1e6, rel=0.01)
     assert len(filled(50_000, 1e-6)._samples) == MOST_SAMPLES
+
+
+def action(body_id: int, label: str = "wave", *, end_s: float | None = None) -> ActionEvent:
+    return ActionEvent(body_id, 1, label, 0.5, end_s, 0.9)
+
+
+def doing(body_id: int) -> PersonView:
+    return PersonView(body_id, 1, PersonState.ACTION, label="wave")
+
+
+def test_an_event_has_the_mean_latency_of_the_decisions_that_its_action_lasted_for() -> None:
+    latencies = EventLatencies()
+    assert [e.latency_ms for e in latencies.note([doing(7)], [action(7)], 10.0)] == [10.0]
+    latencies.note([doing(7), doing(8)], [action(8)], 20.0)
+    latencies.note([doing(7), doing(8)], [], 60.0)
+    assert [e.latency_ms for e in latencies.note([], [action(7, end_s=1.0)], 500.0)] == [30.0]
+    assert [e.latency_ms for e in latencies.end([action(8, end_s=2.0)])] == [40.0]
+    assert latencies._sums == {}
+
+
+def test_an_action_that_follows_another_at_once_begins_anew() -> None:
+    latencies = EventLatencies()
+    latencies.note([doing(7)], [action(7)], 10.0)
+    told = latencies.note([doing(7)], [action(7, end_s=1.0), action(7, "bow")], 30.0)
+    assert [(e.label, e.latency_ms) for e in told] == [("wave", 10.0), ("bow", 30.0)]
+
+
+def test_the_latency_does_not_make_two_events_differ() -> None:
+    [told] = EventLatencies().note([doing(7)], [action(7)], 10.0)
+    assert told == action(7)
