@@ -8,7 +8,7 @@ file must give the old one's logits at the new temperature before it takes its p
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,27 +103,13 @@ def calibrate(
     ruled = _with_unknown_rule(warmed, performances)
     fitted, after = thresholds.fitted(ruled, performances, budget=false_alarms)
 
-    people = np.unique(cache.clips["subject"][clips]).tolist()
     report = {
-        "subjects": people,
+        "subjects": np.unique(cache.clips["subject"][clips]).tolist(),
         "clips": len(clips),
-        "windows": len(held.windows),
-        "temperature": {"before": card.temperature, "after": temperature},
-        "nll": _nll(logits, held, card.temperature, temperature),
-        "ece": {
-            kind: {
-                "before": _ece(logits, held, rows, card.temperature),
-                "after": _ece(logits, held, rows, temperature),
-            }
-            for kind, rows in (("whole", held.is_whole), ("live", ~held.is_whole))
-        },
-        "false_alarms_asked": false_alarms,
         "scenes": [stream.name for stream in streams if not stream.truth],
-        "false_alarms_per_minute": {
-            "before": rounded(before.alarms_per_minute),
-            "after": rounded(after.alarms_per_minute),
-        },
-        "event_f1_centered": {"before": rounded(before.score), "after": rounded(after.score)},
+        "false_alarms_asked": false_alarms,
+        **_confidence(logits, held, card.temperature, temperature),
+        **_decision(before, after),
     }
     chosen = dataclasses.replace(fitted, results=card.results | {"calibration": report})
     write(chosen, output, model=model, held=held, logits=logits)
@@ -272,14 +258,32 @@ def _with_unknown_rule(card: ModelCard, performances: Sequence[thresholds.Perfor
     return card
 
 
-def _nll(logits: np.ndarray, held: Held, before: float, after: float) -> dict[str, float]:
-    values = (temperature_fit.nll(logits, held.labels, held.weights, each) for each in (before, after))
-    return dict(zip(("before", "after"), map(rounded, values)))
+def _confidence(logits: np.ndarray, held: Held, *temperatures: float) -> dict[str, Any]:
+    """What the temperature did on the windows of the clips, at the old and at the new one."""
+
+    def both(measure: Callable[[float], float]) -> dict[str, float]:
+        return dict(zip(("before", "after"), (rounded(measure(each)) for each in temperatures)))
+
+    def error(rows: np.ndarray) -> dict[str, float]:
+        return both(lambda each: calibration(held.labels[rows], temperature_fit.softmax(logits[rows], each))["ece"])
+
+    return {
+        "windows": len(held.windows),
+        "temperature": both(float),
+        "nll": both(lambda each: temperature_fit.nll(logits, held.labels, held.weights, each)),
+        "ece": {"whole": error(held.is_whole), "live": error(~held.is_whole)},
+    }
 
 
-def _ece(logits: np.ndarray, held: Held, rows: np.ndarray, temperature: float) -> float:
-    found: float = calibration(held.labels[rows], temperature_fit.softmax(logits[rows], temperature))["ece"]
-    return found
+def _decision(before: thresholds.Outcome, after: thresholds.Outcome) -> dict[str, Any]:
+    """What the thresholds did on the streams."""
+    return {
+        "false_alarms_per_minute": {
+            "before": rounded(before.alarms_per_minute),
+            "after": rounded(after.alarms_per_minute),
+        },
+        "event_f1_centered": {"before": rounded(before.score), "after": rounded(after.score)},
+    }
 
 
 def _thresholds(card: ModelCard) -> dict[str, Any]:
