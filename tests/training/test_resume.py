@@ -24,7 +24,7 @@ from training.learner import Learner
 from training.run import Run, open_run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PATIENCE_S = 240.0
+PATIENCE_S = 900.0
 SETTINGS = (*SMALL, "epochs=4", "average_decay=0.9", "dropout=0.3", "mixup=0.3", "noise_m=0.01", "patience=3")
 """Everything that holds a state or draws random numbers is in use."""
 

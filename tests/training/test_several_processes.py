@@ -22,7 +22,7 @@ from training import config, processes, train
 from training.run import Run, open_run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PATIENCE_S = 300.0
+PATIENCE_S = 900.0
 SAME_WINDOWS = (
     *SMALL,
     "span_share=0.0",
