@@ -96,7 +96,7 @@ def evaluate(
         **scores(truth, answers.whole.argmax(axis=1), cache.labels),
         "top5": top_k(truth, answers.whole, 5),
         "top1_live": share(answers.live_right[-1]),
-        **_background(card, answers),
+        **_background(card, truth, answers),
         **calibration(truth, answers.whole),
         "observed": _observed(cache, test, answers, shares),
         "per_subject": _per_subject(subjects, answers),
@@ -190,7 +190,7 @@ def _batched(items: Iterable[tuple[Key, Window]]) -> Iterator[list[tuple[Key, Wi
         yield batch
 
 
-def _background(card: ModelCard, answers: Answers) -> dict[str, Any]:
+def _background(card: ModelCard, truth: np.ndarray, answers: Answers) -> dict[str, Any]:
     """How often clips of actions were taken for background: such an answer counts as a wrong one above."""
     if not card.background:
         return {}
@@ -198,9 +198,9 @@ def _background(card: ModelCard, answers: Answers) -> dict[str, Any]:
     return {
         "background": {
             "label": card.background,
-            "meaning": "every clip shows an action, so this answer is a wrong one in top1, top1_live and all others",
-            "answers": share(answers.whole.argmax(axis=1) == label),
-            "answers_live": share(answers.live.argmax(axis=1) == label),
+            "meaning": "share of the clips of actions that got this answer, a wrong one in top1 and all others",
+            "answers": share(answers.whole[truth != label].argmax(axis=1) == label),
+            "answers_live": share(answers.live[truth != label].argmax(axis=1) == label),
         }
     }
 
