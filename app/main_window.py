@@ -5,6 +5,7 @@ What a view means is the presenter's business, what is open is the session's; th
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -74,6 +75,7 @@ class MainWindow(QMainWindow):
         self.calibration: CalibrationDialog | None = None
         self.comparison: ComparisonDialog | None = None
         self._revision = session.revision
+        self._is_settled = False
         self._build()
         self._connect()
         self._restore()
@@ -100,6 +102,11 @@ class MainWindow(QMainWindow):
             self.presenter = self.presenter.anew()
             self._closed_banners.clear()
             self._due.clear()
+        if self.view.model is not None and not self._is_settled:
+            # Everything big is loaded. Left among the garbage collector's oldest, it would be walked through for tens
+            # of milliseconds every minute, in the middle of a frame.
+            self._is_settled = True
+            gc.freeze()
         self.presenter.take(self.view)
         self._show_picture()
         self.transport.show_state(self.presenter.transport(self.view), self.presenter.events)
@@ -144,6 +151,7 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remembers the window and ends the threads."""
         self.timer.stop()
+        gc.unfreeze()
         if self.calibration is not None:
             self.calibration.close()
         if self.comparison is not None:
