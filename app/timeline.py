@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from PyQt5.QtCore import QPointF, QRectF, Qt, pyqtSignal
@@ -39,7 +40,10 @@ class Timeline(QSlider):
 
     def show_position(self, now_s: float, duration_s: float | None, events: Sequence[ActionEvent]) -> None:
         """Shows where playback stands and what was recognized."""
-        shown = (now_s, duration_s, tuple(events))
+        # Without an end only the last seconds are drawn: an hour's events would take longer than the picture.
+        first_s = -math.inf if duration_s else now_s - LIVE_WINDOW_S
+        recent = tuple(one for one in events if one.end_s is None or one.end_s >= first_s)
+        shown = (now_s, duration_s, recent)
         if shown == (self._now_s, self._duration_s, self._events):
             return
         self._now_s, self._duration_s, self._events = shown

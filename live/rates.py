@@ -11,6 +11,8 @@ import numpy as np
 from live.view import ActionEvent, PersonState, PersonView
 
 SPAN_S = 2.0
+KEPT_S = 2 * SPAN_S
+"""Kept a little longer, for who asks with a time that is not quite now."""
 MOST_SAMPLES = 1024
 """A replay as fast as possible makes thousands a second; the newest of them say enough."""
 
@@ -24,6 +26,8 @@ class RecentTimes:
     def add(self, now_s: float, value: float = 0.0) -> None:
         """Notes something that happened at ``now_s``."""
         self._samples.append((now_s, value))
+        while now_s - self._samples[0][0] > KEPT_S:  # what is asked ten times a frame must be short
+            self._samples.popleft()
 
     def per_second(self, now_s: float) -> float:
         """Returns how often it happened a second; 0 for fewer than two times."""

@@ -19,9 +19,10 @@ from app.banner import MOST_BANNERS
 from app.logs import ExceptionHooks
 from app.main_window import NOTICE_S, MainWindow
 from app.session import Session
+from app.timeline import Timeline
 from live.heat_kinds import HeatKind
 from live.sources.base import Position, SourceStatus, Transport
-from live.view import Banner, Severity
+from live.view import ActionEvent, Banner, Severity
 from tests.app.fakes import DEMO, REPLAY, FakePipeline, event, person, view
 
 Wait = Callable[[Callable[[], bool]], None]
@@ -302,3 +303,13 @@ def test_the_window_shows_what_is_new_after_each_decision_and_looks_now_and_then
     assert polls_after(0.030, news=0) == 3
     assert polls_after(0.021, news=0) == 4  # a banner, a pause: not only decisions are news
     window.close()
+
+
+def test_the_timeline_draws_the_last_seconds_of_a_sensor_and_all_of_a_recording(application: QApplication) -> None:
+    events = [ActionEvent(7, 1, "wave", float(start_s), start_s + 0.5, 0.9) for start_s in range(3600)]
+    going_on = ActionEvent(8, 2, "wave", 10.0, None, 0.9)
+    timeline = Timeline()
+    timeline.show_position(3600.0, None, [*events, going_on])
+    assert timeline._events == (*events[-30:], going_on)
+    timeline.show_position(3600.0, 3600.0, events)
+    assert timeline._events == tuple(events)

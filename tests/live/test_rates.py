@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from live.rates import MOST_SAMPLES, EventLatencies, RecentTimes
+from live.rates import KEPT_S, MOST_SAMPLES, EventLatencies, RecentTimes
 from live.view import ActionEvent, PersonState, PersonView
 
 
@@ -40,6 +40,10 @@ def test_percentiles_look_at_two_seconds_only() -> None:
 def test_memory_is_bounded() -> None:
     assert filled(50_000, 1e-6).per_second(0.05) == pytest.approx(1e6, rel=0.01)
     assert len(filled(50_000, 1e-6)._samples) == MOST_SAMPLES
+
+
+def test_an_hour_leaves_no_more_to_look_through_than_some_seconds() -> None:
+    assert len(filled(30 * 3600, 1 / 30)._samples) <= KEPT_S * 30 + 1
 
 
 def action(body_id: int, label: str = "wave", *, end_s: float | None = None) -> ActionEvent:
