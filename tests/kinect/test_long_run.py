@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from app.options import PRETRAINED
+from benchmarks import machine
 from benchmarks.course import Curve, course
 from benchmarks.long_run import COLUMNS, Outcome, run
 from skeleton.frames import Body
@@ -96,3 +97,9 @@ def test_the_course_draws_every_moment_and_the_aim() -> None:
     assert len(points) == len(MINUTES)
     with pytest.raises(ValueError, match="a value for each"):
         course(MINUTES, [Curve("a", MINUTES[1:])], title="", note="")
+
+
+def test_a_machine_says_how_long_a_program_that_does_nothing_stood_still() -> None:
+    moments_s = iter([10.0, 10.001, 10.002, 10.102, 10.103, 10.5, 11.0])
+    share, longest_s = machine.held_up(1.0, lambda: next(moments_s))
+    assert (share, longest_s) == pytest.approx((0.1 + 0.397 + 0.5, 0.5))
