@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 
 from skeleton.errors import RecordingError
-from skeleton.formats import csv, irds, mcap, npz, ntu
+from skeleton.formats import csv, irds, mcap, multitrack, npz, ntu
 from skeleton.formats.base import Format, opened
 from skeleton.formats.facts import has_video_beside
 from skeleton.recording import Recording
@@ -20,6 +20,7 @@ FORMATS: dict[str, Format] = {
         Format("npz", (".npz",), npz.sniff, npz.read, npz.write),
         Format("irds", (".txt",), irds.sniff, irds.read),
         Format("ntu", (".skeleton",), ntu.sniff, ntu.read, ntu.write, ntu.lost),
+        Format("multitrack", (".csv",), multitrack.sniff, multitrack.read),
         Format("csv", (".csv",), csv.sniff, csv.read, csv.write, csv.lost),
     )
 }
