@@ -6,6 +6,9 @@ unknown rule holds. A claim counts once it has held for a while. A claim for an 
 else ends the action that goes on; so does its probability below its lower threshold. Then the same action does not
 start again at once. Between the two thresholds nothing changes, so a probability that trembles about one of them does
 not make a label blink. The background class is claimed like any other, but is never an action.
+
+An answer is about a moment that is past: the model's card says by how much, and smoothing adds its time constant.
+Events say when an action was done, so their times lie that much before the answers that started and ended them.
 """
 
 from __future__ import annotations
@@ -35,6 +38,8 @@ class DecisionConfig:
     exit_threshold: float = setting(0.0, "smoothed probability below which it ends; 0 takes the model's own")
     min_duration_s: float = setting(0.3, "how long an action must hold before it is reported, seconds")
     cool_down_s: float = setting(0.5, "after an action ended, the same one cannot start for so long, seconds")
+    pair_join_m: float = setting(1.5, "two people this near each other on the floor may act together, meters")
+    pair_part_m: float = setting(2.0, "and no longer from this distance on, meters")
 
     def __post_init__(self) -> None:
         for name in ("smoothing_s", "min_duration_s", "cool_down_s"):
@@ -45,10 +50,17 @@ class DecisionConfig:
                 raise ValueError(f"{name} must be from 0 to 1, found {getattr(self, name)}")
         if 0 < self.enter_threshold < self.exit_threshold:
             raise ValueError("exit_threshold must not exceed enter_threshold")
+        if not 0 < self.pair_join_m <= self.pair_part_m < math.inf:
+            raise ValueError("pair_join_m must be above 0 and not exceed pair_part_m")
 
     def rules(self, card: ModelCard) -> DecisionRules:
         """Returns the rules in use: these thresholds, and where they are 0 the card's."""
-        return DecisionRules.of(card, enter_threshold=self.enter_threshold, exit_threshold=self.exit_threshold)
+        return DecisionRules.of(
+            card,
+            enter_threshold=self.enter_threshold,
+            exit_threshold=self.exit_threshold,
+            smoothing_s=self.smoothing_s,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +90,7 @@ class _Action:
 
     label: int
     start_s: float
+    body_id: int
     area: float = 0.0
     duration_s: float = 0.0
     latest: float = 0.0
@@ -96,14 +109,14 @@ class PersonDecision:
     """The state machine of one person. All times are seconds on one clock that does not go backwards.
 
     Args:
-        body_id: Tracking id, for the events.
+        body_id: Tracking id, for the events. Set it anew when it changes: an action keeps the one it was reported with.
         person: The person's small number, for the events.
         rules: Thresholds, background and unknown rule.
         config: The rest of the settings.
     """
 
     def __init__(self, *, body_id: int, person: int, rules: DecisionRules, config: DecisionConfig) -> None:
-        self._body_id, self._person = body_id, person
+        self.body_id, self._person = body_id, person
         self._rules, self._config = rules, config
         self._time_s: float | None = None
         self._smoothed: np.ndarray = np.zeros(len(rules.labels))
@@ -167,7 +180,7 @@ class PersonDecision:
             return ()
         # An action cannot have begun before the one it follows was over.
         start_s = max(since_s, *self._ended.values()) if self._ended else since_s
-        self._action = _Action(label, start_s, latest=float(self._smoothed[label]))
+        self._action = _Action(label, start_s, self.body_id, latest=float(self._smoothed[label]))
         return (self._event(self._action, end_s=None),)
 
     def _is_due(self, time_s: float) -> bool:
@@ -188,11 +201,11 @@ class PersonDecision:
 
     def _event(self, action: _Action, *, end_s: float | None) -> ActionEvent:
         return ActionEvent(
-            body_id=self._body_id,
+            body_id=action.body_id,
             person=self._person,
             label=self._rules.labels[action.label],
-            start_s=action.start_s,
-            end_s=end_s,
+            start_s=action.start_s - self._rules.late_s,
+            end_s=None if end_s is None else end_s - self._rules.late_s,
             confidence=action.confidence,
         )
 

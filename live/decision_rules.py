@@ -30,6 +30,7 @@ class DecisionRules:
         unknown_distance: Smoothed feature distance above which nothing is claimed; 0 claims always.
         centers: (K, E) mean embedding of each class, or (0, 0) where the model has none.
         scale: Divides distances.
+        late_s: How long ago that was which the smoothed answer is about, seconds.
         squares: (K,) squared length of each center.
     """
 
@@ -41,19 +42,28 @@ class DecisionRules:
     unknown_distance: float = 0.0
     centers: np.ndarray = field(default_factory=_no_centers)
     scale: float = 1.0
+    late_s: float = 0.0
     squares: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "squares", (self.centers**2).sum(axis=1))
 
     @classmethod
-    def of(cls, card: ModelCard, *, enter_threshold: float = 0.0, exit_threshold: float = 0.0) -> DecisionRules:
+    def of(
+        cls,
+        card: ModelCard,
+        *,
+        enter_threshold: float = 0.0,
+        exit_threshold: float = 0.0,
+        smoothing_s: float = 0.0,
+    ) -> DecisionRules:
         """Returns the rules of a card.
 
         Args:
             card: The model's.
             enter_threshold: For all classes instead of the card's; 0 keeps those.
             exit_threshold: Likewise; lowered to the enter threshold where it is higher.
+            smoothing_s: Time constant of the smoothing: by so much is what is smoothed late.
         """
         enter = tuple(enter_threshold or card.thresholds(label)[0] for label in card.labels)
         leave = tuple(exit_threshold or card.thresholds(label)[1] for label in card.labels)
@@ -66,6 +76,7 @@ class DecisionRules:
             unknown_distance=card.unknown_distance,
             centers=np.array(card.feature_centers, dtype=np.float64) if card.feature_centers else _no_centers(),
             scale=card.feature_scale,
+            late_s=card.about_s + smoothing_s,
         )
 
     def distance(self, embedding: np.ndarray) -> float:

@@ -50,7 +50,10 @@ class ModelCard:
         joints: V joint names, in the order of the graph's V axis.
         frames: T.
         span_s: Seconds that the T frames span, live.
+        lag_s: An answer is about what is done so long before its window's end; 0 where that is not said, and then
+            the window's middle counts, see ``about_s``.
         persons: M.
+        pair_labels: The labels of what two people do together; empty in cards of models that know none.
         temperature: Divides the logits; already inside the graph, recorded here.
         enter_threshold: Smoothed probability at which an action starts.
         exit_threshold: Smoothed probability below which it ends.
@@ -77,7 +80,9 @@ class ModelCard:
     joints: tuple[str, ...]
     frames: int
     span_s: float
+    lag_s: float = 0.0
     persons: int = 1
+    pair_labels: tuple[str, ...] = ()
     temperature: float = 1.0
     enter_threshold: float = ENTER_THRESHOLD
     exit_threshold: float = EXIT_THRESHOLD
@@ -100,6 +105,11 @@ class ModelCard:
     def actions(self) -> tuple[str, ...]:
         """The labels that mean an action: all but the background."""
         return tuple(label for label in self.labels if label != self.background)
+
+    @property
+    def about_s(self) -> float:
+        """How long before a window's end that lies which its answer is about, seconds."""
+        return self.lag_s or self.span_s / 2
 
     def thresholds(self, label: str) -> tuple[float, float]:
         """Returns the (enter, exit) thresholds of a label."""
@@ -143,7 +153,7 @@ class ModelCard:
         problem = _problem(values)
         if problem:
             raise ModelContractError(f"{file}: in the model card, {problem}.")
-        for key in ("labels", "joints", "attention_range"):
+        for key in ("labels", "joints", "pair_labels", "attention_range"):
             if key in values:
                 values[key] = tuple(values[key])
         if "feature_centers" in values:
@@ -181,10 +191,20 @@ def _problem(values: dict[str, Any]) -> str:
         value = values.get(key, low)
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             return f"{key} must be a whole number from {low} to {high}, found {value!r}"
+    pairs = values.get("pair_labels", [])
+    if not isinstance(pairs, list) or any(label not in values["labels"] for label in pairs):
+        return f"pair_labels must be a list of some of its labels, found {pairs!r}"
+    if pairs and values.get("persons", 1) < 2:
+        return "pair_labels must be empty for a model of one person"
+    if values.get("background") in pairs:
+        return "the background must not be one of pair_labels"
     for key, low_s, high_s in (("span_s", 0.1, 60.0), ("temperature", 1e-3, 1e3)):
         value = values.get(key, 1.0)
         if not _is_number(value) or not low_s <= value <= high_s:
             return f"{key} must be a number from {low_s} to {high_s}, found {value!r}"
+    lag_s = values.get("lag_s", 0.0)
+    if not _is_number(lag_s) or not 0 <= lag_s <= values["span_s"]:
+        return f"lag_s must be a number of seconds from 0 to span_s, found {lag_s!r}"
     enter, leave = values.get("enter_threshold", ENTER_THRESHOLD), values.get("exit_threshold", EXIT_THRESHOLD)
     if not (_is_number(enter) and _is_number(leave) and 0 <= leave <= enter <= 1):
         return f"thresholds must satisfy 0 <= exit <= enter <= 1, found exit {leave!r}, enter {enter!r}"

@@ -61,7 +61,13 @@ def labels_with(labels: tuple[str, ...], background: str) -> tuple[str, ...]:
 
 def label_of(config: TrainingConfig) -> str:
     """Returns the label of the background class, or nothing for a run without one."""
-    return config.background_label if config.background_share else ""
+    return config.background_label if config.background_share or config.stream_share else ""
+
+
+def label_index(cache: Cache, config: TrainingConfig) -> int:
+    """Returns the index of the background class of a run that has one."""
+    label = label_of(config)
+    return labels_with(cache.labels, label).index(label)
 
 
 def open_sources(
@@ -150,7 +156,7 @@ class BackgroundWindows:
     ) -> None:
         self.label, self.shelf, self.indices, self.config, self.frames = label, shelf, indices, config, frames
         self.sources, self.shelves = sources, shelves
-        self.ratio = config.background_share / (1 - config.background_share)
+        self.ratio = config.background_share / (1 - config.background_share - config.stream_share)
         self._place, self._clip, self._share = _weighed(sources)
 
     def added_to(
@@ -213,7 +219,7 @@ class BackgroundWindows:
 def windows_of(
     sources: Sequence[Source], *, shelf: Shelf, indices: np.ndarray, config: TrainingConfig, frames: int
 ) -> BackgroundWindows | None:
-    """Returns the windows of a run's background class, read from disk as they are drawn; None for a run without one.
+    """Returns the windows of a run's background class, read as they are drawn; None where they have no share.
 
     Args:
         sources: Other data than the shelf's; may be none.
@@ -222,11 +228,10 @@ def windows_of(
         config: The settings.
         frames: T.
     """
-    label = label_of(config)
-    if not label:
+    if not config.background_share:
         return None
     return BackgroundWindows(
-        labels_with(shelf.cache.labels, label).index(label),
+        label_index(shelf.cache, config),
         shelf=shelf,
         indices=indices,
         sources=sources,
@@ -267,6 +272,10 @@ def _source(source: Cache, cache: Cache, protocol: str, split: Split, config: Tr
         raise TrainingDataError(
             f"The background {source.path} must show people who may train, but all of its people test in {protocol}."
         )
+    left_out = [number for number, label in enumerate(source.labels) if label in config.leave_out]
+    indices = indices[~np.isin(source.clips["label"][indices], left_out)]
+    if not len(indices):
+        raise TrainingDataError(f"The background {source.path} must show labels other than those of leave_out.")
     return Source(source, indices, joints)
 
 

@@ -139,8 +139,12 @@ def _frames(
     joints = torch.from_numpy(positions).to(device)
     state = torch.from_numpy(np.concatenate([cache.state[part] for part in parts])).to(device)
     times_s = torch.from_numpy(np.concatenate([cache.times_s[part] for part in parts])).to(device)
-    seen = (state > 0) & joints.isfinite().all(dim=3)
-    row = torch.arange(len(seen), device=device, dtype=torch.int32)[:, None, None]
+    return frames_of(joints, (state > 0) & joints.isfinite().all(dim=3), times_s)
+
+
+def frames_of(joints: Tensor, seen: Tensor, times_s: Tensor) -> Frames:
+    """Returns frames to resample, of joints (N, M, V, 3) meters, which are changed, seen (N, M, V) and times (N,)."""
+    row = torch.arange(len(seen), device=seen.device, dtype=torch.int32)[:, None, None]
     before = torch.where(seen, row, -1).cummax(dim=0).values
     after = torch.where(seen, row, len(seen)).flip(0).cummin(dim=0).values.flip(0)
     return Frames(times_s, joints.masked_fill_(~seen[..., None], 0.0), before, after)

@@ -49,6 +49,10 @@ class TrainingConfig:
     patience: int = setting(0, "epochs without a better validation after which a run ends early; 0 never")
     validation_subjects: int = setting(1, "training people who validate instead; 0 trains on all, last epoch counts")
     validation_fold: int = setting(0, "which training people validate, counted from 0 in the order of their numbers")
+    leave_out: tuple[str, ...] = setting(
+        (),
+        "labels that the network is not taught: their clips neither train nor validate, to be unknown actions later",
+    )
     augment: str = setting(
         "online",
         "online: every epoch shows other windows, changed as below; paper: eight fixed windows of each clip, four by "
@@ -76,6 +80,14 @@ class TrainingConfig:
         0.0, "share of each batch that shows no trained action, for a class of its own; 0 trains no such class"
     )
     background_label: str = setting("nothing", "label of that class; one of the data set's labels, or a new one")
+    stream_share: float = setting(
+        0.0,
+        "share of each batch cut out of streams, in which people do clips, go from pose to pose, and stand; it "
+        "teaches the background class too, and to speak while an action goes on; 0 cuts none",
+    )
+    lag_s: float = setting(
+        0.5, "a window of a stream is labeled with what is done so long before its end, seconds; at most span_s"
+    )
     pause_share: float = setting(
         0.5,
         "share of the background that holds the first or last pose of a training clip; the rest comes from the "
@@ -123,11 +135,17 @@ class TrainingConfig:
             "build_change": (0.0, 0.4),
             "noise_m": (0.0, 1.0),
             "background_share": (0.0, 0.9),
+            "stream_share": (0.0, 0.9),
+            "lag_s": (0.0, 60.0),
             "threads": (0, 1024),
         }
         for name, (low, high) in ranges.items():
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} must be from {low} to {high}, found {getattr(self, name)}")
+        if self.background_share + self.stream_share > 0.95:
+            raise ValueError("background_share and stream_share must leave at least 0.05 of a batch for whole clips")
+        if self.lag_s > self.span_s:
+            raise ValueError(f"lag_s must be at most span_s, found {self.lag_s} and {self.span_s}")
         if not self.background_label.strip():
             raise ValueError("background_label must be a word")
         if self.patience and not self.validation_subjects:
@@ -163,7 +181,7 @@ def load(*, file: Path | None = None, assignments: Sequence[str] = ()) -> Settin
 
 def with_background(settings: Settings) -> Settings:
     """Returns settings that give the background class a share of each batch, where they give it none."""
-    if settings.training.background_share:
+    if settings.training.background_share:  # streams alone do not show what the caches hold
         return settings
     training = dataclasses.replace(settings.training, background_share=USUAL_BACKGROUND_SHARE)
     return dataclasses.replace(settings, training=training)

@@ -23,6 +23,7 @@ from training.background import label_of, labels_with
 from training.cache import open_cache
 from training.evaluate import DETAILS
 from training.run import MODEL, Run, open_run
+from training.taught import taught
 
 CHECK_WINDOWS = 48
 ATTENTION_WINDOWS = 512
@@ -58,7 +59,7 @@ def export(
             network.
     """
     run = open_run(path)
-    cache = open_cache(data or Path(run.facts["data"]))
+    cache = taught(open_cache(data or Path(run.facts["data"])), run.settings.training)
     background = label_of(run.settings.training)
     if (
         tuple(run.facts["labels"]) != labels_with(cache.labels, background)
@@ -87,6 +88,7 @@ def export(
         joints=cache.layout.joints,
         frames=network.config.frames,
         span_s=training.span_s,
+        lag_s=training.lag_s if training.stream_share else 0.0,
         persons=cache.persons,
         attention_range=attention_range(network, joints, seen),
         background=background,
@@ -172,6 +174,7 @@ def _trained_on(run: Run, epoch: int) -> dict[str, Any]:
         "validation_subjects": facts["subjects"].get("validation", []),
         "clips": facts.get("train_clips"),
         **({"background": _background(facts["background"])} if facts.get("background") else {}),
+        **({"left_out": facts["left_out"]} if facts.get("left_out") else {}),
         "seed": facts["seed"],
         "epoch": epoch,
     }

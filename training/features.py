@@ -9,11 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from training import batches
-from training.background import BackgroundWindows, label_of, labels_with, sources_of, windows_of
+from training.background import BackgroundWindows, label_index, label_of, labels_with, sources_of, windows_of
 from training.batches import Shelf
 from training.cache import Cache
+from training.config import TrainingConfig
 from training.protocols import Split
 from training.run import Run
+from training.stream_windows import StreamWindows
 
 MOST_CLIPS = 64
 """Training clips of each class that make its center; with more it stays where it is."""
@@ -46,10 +48,12 @@ def centers_of(
     config = run.settings.training
     shelf = Shelf(cache, torch.device("cpu"), is_held=False, is_leveled=config.leveled)
     sources = sources_of(run.facts, cache, split, config)
-    background = windows_of(sources, shelf=shelf, indices=split.train, config=config, frames=network.config.frames)
+    frames = network.config.frames
+    background = windows_of(sources, shelf=shelf, indices=split.train, config=config, frames=frames)
+    still = _still(shelf, split, frames, config) if config.stream_share else None
     classes = len(labels_with(cache.labels, label_of(config)))
     embeddings: list[list[np.ndarray]] = [[] for _ in range(classes)]
-    for label, joints, seen in _windows(shelf, split, network.config.frames, config.span_s, background):
+    for label, joints, seen in _windows(shelf, split, frames, config.span_s, background, still):
         embeddings[label].append(network(joints, seen).embedding.numpy())
     found = [np.concatenate(parts).astype(np.float64) for parts in embeddings]
     centers = [np.round(rows.mean(axis=0), DIGITS) for rows in found]
@@ -58,7 +62,12 @@ def centers_of(
 
 
 def _windows(
-    shelf: Shelf, split: Split, frames: int, span_s: float, background: BackgroundWindows | None
+    shelf: Shelf,
+    split: Split,
+    frames: int,
+    span_s: float,
+    background: BackgroundWindows | None,
+    still: Iterator[tuple[int, Tensor, Tensor]] | None,
 ) -> Iterator[tuple[int, Tensor, Tensor]]:
     """Yields windows of one class each: its index, joints (B, M, T, V, 3) and seen (B, M, T, V)."""
     random = np.random.default_rng(0)
@@ -72,3 +81,16 @@ def _windows(
     for _ in range(BACKGROUND_WINDOWS // AT_ONCE if background is not None else 0):
         assert background is not None
         yield background.label, *background.draw(AT_ONCE, generator=generator, random=random)
+    yield from still or ()
+
+
+def _still(shelf: Shelf, split: Split, frames: int, config: TrainingConfig) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """Yields the windows of streams in which nothing is done."""
+    label = label_index(shelf.cache, config)
+    streams = StreamWindows(shelf=shelf, indices=split.train, background=label, config=config, frames=frames, seed=0)
+    streams.begin(0)
+    generator, random = torch.Generator().manual_seed(0), np.random.default_rng(0)
+    for _ in range(BACKGROUND_WINDOWS // AT_ONCE):
+        joints, seen, labels = streams.draw(AT_ONCE, generator=generator, random=random)
+        chosen = labels == label
+        yield label, joints[chosen], seen[chosen]

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from skeleton.errors import AppError, TrainingDataError
 from training import batches
-from training.background import Source, windows_of
+from training.background import Source, label_index, windows_of
 from training.batches import Shelf, held_bytes
 from training.cache import Cache
 from training.config import TrainingConfig
@@ -25,6 +25,7 @@ from training.learner import Learner
 from training.processes import Processes
 from training.protocols import Split
 from training.run import Run
+from training.stream_windows import StreamWindows
 from training.windows import Windows
 
 VALIDATION_BATCH = 256
@@ -81,6 +82,7 @@ class Training:
             background=windows_of(
                 background, shelf=self.shelf, indices=split.train, config=self.config, frames=shape.frames
             ),
+            streams=self._streams(shape.frames) if self.config.stream_share else None,
         )
         self.learner = Learner(
             self.config,
@@ -88,6 +90,16 @@ class Training:
             total_steps=self.config.epochs * self.windows.steps,
             seed=run.seed,
             processes=processes,
+        )
+
+    def _streams(self, frames: int) -> StreamWindows:
+        return StreamWindows(
+            shelf=self.shelf,
+            indices=self.split.train,
+            background=label_index(self.shelf.cache, self.config),
+            config=self.config,
+            frames=frames,
+            seed=self.run.seed,
         )
 
     @property

@@ -77,7 +77,7 @@ def _fitted(result: dict[str, Any]) -> str:
         ("calibration error, whole clips", result["ece"]["whole"]),
         ("calibration error, live windows", result["ece"]["live"]),
         ("false alarms a minute", result["false_alarms_per_minute"]),
-        ("event F1, half a window earlier", result["event_f1_centered"]),
+        ("event F1, mean of both overlaps", result["event_f1"]),
     ):
         lines.append(f"  {name:34} {values['before']:8.4f} -> {values['after']:8.4f}")
     lines.append(f"  thresholds {result['enter_threshold']:g} and {result['exit_threshold']:g}")

@@ -82,7 +82,7 @@ def _judge_one(judged: Judged, stream: Stream, who: str, outcomes: Sequence[Outc
         ),
     }
     for way, (found, shown) in ways.items():
-        counted = tally(truth, found, shown, span_s=card.span_s, strange=strange)
+        counted = tally(truth, found, shown, strange=strange)
         judged.tallies.setdefault((way, who), []).append(counted)
         judged.claimed[way] += sum(_is_claimed(one, shown) for one in strange)
     for one in done:
@@ -144,6 +144,7 @@ def result_of(judged: Judged, card: ModelCard, model: Path) -> dict[str, Any]:
         "model": model.name,
         "name": card.name,
         "span_s": card.span_s,
+        "lag_s": card.about_s,
         "labels": list(card.labels),
     }
     for way in WAYS:

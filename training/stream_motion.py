@@ -83,15 +83,16 @@ def moved(motion: Motion, start: np.ndarray | None, place: np.ndarray) -> Motion
     return Motion((motion.joints + (place - start) * HORIZONTAL).astype(np.float32), motion.seen)
 
 
-def way(before: Motion, after: Motion, count: int) -> Motion:
+def way(before: Motion, after: Motion, count: int, *, noise_m: float, random: np.random.Generator) -> Motion:
     """Returns ``count`` frames that lead from the last pose of one motion to the first of another.
 
-    Joints set off and arrive at rest (3 s² - 2 s³), so none is faster than 1.5 times its mean speed. A joint that
-    is unseen at either end is unseen on the way.
+    Joints set off and arrive at rest (3 s² - 2 s³), so none is faster than 1.5 times its mean speed; then the sensor
+    adds its noise. A joint that is unseen at either end is unseen on the way.
     """
     share = (np.arange(1, count + 1) / (count + 1))[:, None, None]
     share = share * share * (3 - 2 * share)
     joints = before.joints[-1] + (after.joints[0] - before.joints[-1]) * share
+    joints = joints + random.normal(0, noise_m, joints.shape) if noise_m else joints
     seen = np.repeat((before.seen[-1] & after.seen[0])[None], count, axis=0)
     return Motion(np.where(seen[:, :, None], joints, 0).astype(np.float32), seen)
 

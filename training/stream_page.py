@@ -33,13 +33,9 @@ def page(result: dict[str, Any], *, command: str = "") -> str:
 def lines_of(numbers: dict[str, Any]) -> list[tuple[str, str]]:
     """Returns the numbers of one way to decide under their names, as text, the most important first."""
     rows = [("events", f"{numbers['events']} for {numbers['actions']} actions")]
-    for key, text in (
-        ("overlap", "event F1 at overlap {}"),
-        ("overlap_centered", "the same, half a window earlier, {}"),
-    ):
-        for least, values in numbers[key].items():
-            value = f"{percent(values['f1'])} ({percent(values['precision'])} / {percent(values['recall'])})"
-            rows.append((text.format(least), value))
+    for least, values in numbers["overlap"].items():
+        value = f"{percent(values['f1'])} ({percent(values['precision'])} / {percent(values['recall'])})"
+        rows.append((f"event F1 at overlap {least}", value))
     delay = numbers["delay_s"]
     late = "none" if delay["median"] is None else f"{delay['median']:.2f} s / {delay['p90']:.2f} s"
     return [
@@ -47,6 +43,7 @@ def lines_of(numbers: dict[str, Any]) -> list[tuple[str, str]]:
         ("noticed", "none" if numbers["noticed"] is None else percent(numbers["noticed"])),
         ("delay from the start, median / p90", late),
         ("false alarms a minute of doing nothing", _number(numbers["false_alarms_per_minute"])),
+        ("needless events a minute", _number(numbers["needless_per_minute"])),
         ("changes of the label a minute", _number(numbers["flicker_per_minute"])),
         ("such changes that are due", _number(numbers["true_changes_per_minute"])),
         ("edit score of the sequence", "none" if numbers["edit"] is None else percent(numbers["edit"])),
@@ -78,9 +75,10 @@ def _summary(result: dict[str, Any]) -> str:
         for ours, plain in zip(*ways)
     ]
     note = (
-        "F1 with precision and recall behind it. An event that follows a window is late: its answer is about "
-        f"the {result['span_s']:g} s before. Half a window earlier is where the middle of what it speaks of lies. "
-        "Arg-max shows the most probable class of every window at once, as other programs do."
+        "F1 with precision and recall behind it. A window's answer is about the moment "
+        f"{result['lag_s']:g} s before its end, and events of both ways are dated by that. Arg-max shows the most "
+        "probable class of every window at once, as other programs do. Needless is an event that is no action's own: "
+        "a false one, or a second one on the same action."
     )
     return f'<h2>Summary</h2>\n{html_table(HEAD, rows, numbers=(1, 2))}\n<p class="soft">{escaped(note)}</p>'
 
@@ -128,14 +126,14 @@ def _people(result: dict[str, Any]) -> str:
             middle = numbers["delay_s"]["median"]
             values = (
                 percent(numbers["overlap"]["0.3"]["f1"]),
-                percent(numbers["overlap_centered"]["0.3"]["f1"]),
+                percent(numbers["overlap"]["0.5"]["f1"]),
                 "none" if middle is None else f"{middle:.2f} s",
                 _number(numbers["false_alarms_per_minute"]),
-                _number(numbers["flicker_per_minute"]),
+                _number(numbers["needless_per_minute"]),
             )
             cells += [html_cell(value, is_number=True, kind="twin" if way == "argmax" else "") for value in values]
         rows.append(f"<tr>{''.join(cells)}</tr>")
-    names = ("F1 at 0.3", "centered", "delay", "false a minute", "changes a minute")
+    names = ("F1 at 0.3", "F1 at 0.5", "delay", "false a minute", "needless a minute")
     head = ("person", *(f"{way}: {name}" for way in ("app", "arg-max") for name in names))
     return f'<h2>People</h2>\n<div class="scroll">{html_table(head, rows, numbers=range(1, 11))}</div>'
 

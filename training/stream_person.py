@@ -35,7 +35,7 @@ class StreamConfig:
     pause_share: float = setting(0.7, "share of the clips after which the person stands for a while, 0 to 1")
     pause_s: tuple[float, float] = setting((1.0, 4.0), "shortest and longest standing, seconds")
     lead_s: float = setting(3.0, "standing before the first clip and after the last, seconds")
-    noise_m: float = setting(0.003, "deviation of the sensor's noise on a person who stands, meters")
+    noise_m: float = setting(0.001, "deviation of the sensor's noise on a person between two clips, meters")
     sway_m: float = setting(0.01, "how far the head of a person who stands sways, meters")
     rate_hz: float = setting(30.0, "frames a second")
     drop_share: float = setting(0.0, "share of the frames that are lost, 0 to below 1")
@@ -112,7 +112,8 @@ class Performer:
         length_m = float(np.linalg.norm((place - here) * HORIZONTAL))
         seconds = float(self._random.uniform(*self._config.transition_s))
         count = way_frames(length_m, seconds, rate_hz=self._config.rate_hz)
-        self._parts += [way(self._parts[-1], motion, count), motion]
+        noise_m = self._config.noise_m
+        self._parts += [way(self._parts[-1], motion, count, noise_m=noise_m, random=self._random), motion]
 
     def _stand(self, seconds: float) -> None:
         standing = Standing(noise_m=self._config.noise_m, sway_m=self._config.sway_m)

@@ -1,7 +1,7 @@
 """Runs a stream through the app's own engine, and keeps what it showed beside the plain arg-max of every window.
 
 Arg-max is what other programs do: each window's most probable class is shown at once, nothing is smoothed, nothing
-has a threshold, and a run of the same class is an event.
+has a threshold, and a run of the same class is an event. It is dated by the card's lag, like the app's.
 """
 
 from __future__ import annotations
@@ -148,7 +148,10 @@ def _outcome(
         person=person,
         events=seen.events,
         shown=Shown(times_s, np.array(seen.labels, dtype=np.int64)),
-        plain_events=runs(plain, step_s=step_s),
+        plain_events=[
+            Segment(one.start_s - card.about_s, one.end_s - card.about_s, one.label)
+            for one in runs(plain, step_s=step_s)
+        ],
         plain_shown=plain,
         answers=answers,
     )

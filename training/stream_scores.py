@@ -22,6 +22,9 @@ from training.event_scores import (
 )
 from training.scores import rounded
 
+ANY_OVERLAP = 1e-9
+"""From which an event is an action's at all."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tally:
@@ -30,9 +33,8 @@ class Tally:
     Attributes:
         actions: True ones, of labels that the model knows.
         found: Events.
-        matched: Pairs at each of ``OVERLAPS``, with the events' times as they were found.
-        centered: Likewise with the events half a window earlier: a window's answer is about its middle, but is given
-            at its end.
+        matched: Pairs at each of ``OVERLAPS``.
+        needless: Events that are no action's own: false ones, and every one but the best of an action.
         delays_s: Of the actions that were noticed.
         alarms: Events where nothing is done.
         idle_min: For how long nothing was done, minutes.
@@ -45,7 +47,7 @@ class Tally:
     actions: int
     found: int
     matched: tuple[int, ...]
-    centered: tuple[int, ...]
+    needless: int
     delays_s: list[float]
     alarms: int
     idle_min: float
@@ -60,7 +62,6 @@ def tally(
     found: Sequence[Segment],
     shown: Shown,
     *,
-    span_s: float,
     strange: Sequence[Segment] = (),
 ) -> Tally:
     """Counts.
@@ -69,16 +70,14 @@ def tally(
         truth: Actions of labels that the model knows.
         found: Events.
         shown: What was shown.
-        span_s: Of a window.
         strange: Actions that it does not know: an event there is a wrong one, but no false alarm on background.
     """
     done = [*truth, *strange]
-    earlier = [Segment(start - span_s / 2, end - span_s / 2, label) for start, end, label in found]
     return Tally(
         actions=len(truth),
         found=len(found),
         matched=tuple(len(matched(truth, found, least=least)) for least in OVERLAPS),
-        centered=tuple(len(matched(truth, earlier, least=least)) for least in OVERLAPS),
+        needless=len(found) - len(matched(truth, found, least=ANY_OVERLAP)),
         delays_s=delays_s(truth, shown),
         alarms=false_alarms(done, found),
         idle_min=idle_minutes(done, shown),
@@ -92,7 +91,7 @@ def tally(
 def measures(tallies: Sequence[Tally]) -> dict[str, Any]:
     """Returns the numbers of a result: counts are added up before they are divided; the edit score is a mean.
 
-    Rates are per minute: false alarms of the time in which nothing is done, flicker of the time in view.
+    Rates are per minute: false alarms of the time in which nothing is done, the others of the time in view.
     """
     idle, minutes = sum(one.idle_min for one in tallies), sum(one.minutes for one in tallies)
     delays = [delay for one in tallies for delay in one.delays_s]
@@ -102,13 +101,13 @@ def measures(tallies: Sequence[Tally]) -> dict[str, Any]:
         "events": sum(one.found for one in tallies),
         "minutes": round(minutes, 2),
         "overlap": _overlaps([one.matched for one in tallies], tallies),
-        "overlap_centered": _overlaps([one.centered for one in tallies], tallies),
         "edit": rounded(float(np.mean([one.edit for one in tallies]))) if tallies else None,
         "noticed": rounded(len(delays) / actions) if actions else None,
         "delay_s": {"median": _seconds(quantile(delays, 0.5)), "p90": _seconds(quantile(delays, 0.9))},
         "idle_minutes": round(idle, 2),
         "false_alarms": sum(one.alarms for one in tallies),
         "false_alarms_per_minute": _rate(sum(one.alarms for one in tallies), idle),
+        "needless_per_minute": _rate(sum(one.needless for one in tallies), minutes),
         "flicker_per_minute": _rate(sum(one.changes for one in tallies), minutes),
         "true_changes_per_minute": _rate(sum(one.true_changes for one in tallies), minutes),
     }

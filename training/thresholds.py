@@ -20,7 +20,7 @@ from training.event_scores import NOTHING, Segment, Shown
 from training.stream_run import Answers
 from training.stream_scores import Tally, f1, tally
 
-ENTERS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999)
+ENTERS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999)
 EXIT_SHARES = (0.4, 0.6, 0.9)
 """Exit thresholds that are tried, as shares of the enter threshold."""
 LOWER, HIGHER = 5, 2
@@ -47,7 +47,7 @@ class Outcome:
     """How good thresholds are.
 
     Attributes:
-        score: Mean of the event F1 at both overlaps, of events half a window earlier.
+        score: Mean of the event F1 at both overlaps.
         alarms_per_minute: False alarms a minute, the worse of the streams' own idle time and the scenes of nothing.
     """
 
@@ -81,11 +81,11 @@ def fitted(card: ModelCard, performances: Sequence[Performance], *, budget: floa
 
 def judged(card: ModelCard, performances: Sequence[Performance]) -> Outcome:
     """Returns how good a card's thresholds are."""
-    rules = DecisionRules.of(card)
-    tallies = [(bool(one.truth), _tally(one, rules, card)) for one in performances]
+    rules = DecisionConfig().rules(card)
+    tallies = [(bool(one.truth), _tally(one, rules)) for one in performances]
     acted = [counted for is_acted, counted in tallies if is_acted]
     actions, found = sum(one.actions for one in acted), sum(one.found for one in acted)
-    pairs = np.sum([one.centered for one in acted], axis=0) if acted else np.zeros(1)
+    pairs = np.sum([one.matched for one in acted], axis=0) if acted else np.zeros(1)
     return Outcome(
         score=float(np.mean([f1(int(right), actions, found) for right in pairs])),
         alarms_per_minute=max(
@@ -140,9 +140,9 @@ def _neighbors(card: ModelCard, label: str) -> Iterator[ModelCard]:
             )
 
 
-def _tally(one: Performance, rules: DecisionRules, card: ModelCard) -> Tally:
+def _tally(one: Performance, rules: DecisionRules) -> Tally:
     found, shown = decided(one.answers, rules, one.shown.times_s)
-    return tally(one.truth, found, shown, span_s=card.span_s)
+    return tally(one.truth, found, shown)
 
 
 def _rate(tallies: Sequence[Tally]) -> float:

@@ -20,6 +20,8 @@ from training.learner import require_arithmetic
 from training.loop import Training
 from training.processes import Processes, joined
 from training.run import MODEL, Run, fingerprint, open_run, start
+from training.taught import taught
+from training.windows import clip_share
 
 
 def train(
@@ -76,7 +78,7 @@ def train_in(
     background: Sequence[Path] = (),
 ) -> Run:
     """Does what :func:`train` does, in processes that have joined already."""
-    cache = open_cache(data)
+    cache = taught(open_cache(data), settings.training)
     split = split_of(cache, protocol, settings.training)
     _require_able(settings.training, cache, split, processes)
     sources = open_sources(background, cache, protocol, split, settings.training)
@@ -118,7 +120,7 @@ def resume(path: Path, *, data: Path | None = None, is_exported: bool = True) ->
 def resume_in(processes: Processes, path: Path, *, data: Path | None, is_exported: bool) -> Run:
     """Does what :func:`resume` does, in processes that have joined already."""
     run = open_run(path)
-    cache = open_cache(data or Path(run.facts["data"]))
+    cache = taught(open_cache(data or Path(run.facts["data"])), run.settings.training)
     if (cache.dataset, len(cache)) != (run.facts["dataset"], run.facts.get("clips")):
         raise TrainingDataError(
             f"The run {path} was started on {run.facts.get('clips')} clips of {run.facts['dataset']}, but "
@@ -166,7 +168,7 @@ def _require_able(config: TrainingConfig, cache: Cache, split: protocols.Split, 
     require_arithmetic(config, processes.device)
     if config.leveled:
         require_floors(cache)
-    actions = max(1, int(config.batch_size * (1 - config.background_share)))
+    actions = max(1, int(config.batch_size * clip_share(config)))
     smallest = min(actions, len(split.train))
     if smallest < processes.count:
         raise ConfigError(

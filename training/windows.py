@@ -15,10 +15,11 @@ from torch.nn import functional
 
 from training import batches
 from training.augment import Strength, augment, mix
-from training.background import BackgroundWindows
+from training.background import BackgroundWindows, label_of, labels_with
 from training.batches import Shelf
 from training.config import TrainingConfig
 from training.processes import Processes
+from training.stream_windows import StreamWindows
 
 EPOCHS_A_SEED = 1_000_003
 """Distance between the random streams of two seeds; more epochs than anybody trains."""
@@ -59,6 +60,7 @@ class Windows:
         seed: Of the run.
         processes: Who shares each step.
         background: Windows of a background class, added to every batch; None for a run without one.
+        streams: Windows out of streams, likewise.
     """
 
     def __init__(
@@ -71,19 +73,19 @@ class Windows:
         seed: int,
         processes: Processes,
         background: BackgroundWindows | None = None,
+        streams: StreamWindows | None = None,
     ) -> None:
-        self.shelf, self.indices, self.config, self.background = shelf, indices, config, background
+        self.shelf, self.indices, self.config = shelf, indices, config
+        self.background, self.streams = background, streams
         self.frames, self.seed, self.processes = frames, seed, processes
         self.fixed_s = self._fixed_times() if config.augment == "paper" else None
         self.mirror_labels = shelf.cache.mirror_labels.tolist()
-        if background is not None and background.label == len(self.mirror_labels):
-            self.mirror_labels.append(background.label)
+        self.mirror_labels += range(len(self.mirror_labels), len(labels_with(shelf.cache.labels, label_of(config))))
 
     @property
     def steps(self) -> int:
         """Steps in an epoch."""
-        actions = max(1.0, self.config.batch_size * (1 - self.config.background_share))  # windows of them in a batch
-        return max(1, round(self._shown() / actions))
+        return max(1, round(self._shown() / max(1.0, self.config.batch_size * clip_share(self.config))))
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """Yields the batches of an epoch, and sets the random numbers of dropout."""
@@ -93,6 +95,8 @@ class Windows:
         torch.manual_seed(seeds[0])
         generator = torch.Generator(self.shelf.device).manual_seed(seeds[1])
         random = np.random.default_rng(seeds[2])
+        if self.streams is not None:
+            self.streams.begin(number)
         for everybodys in chosen:
             mine = np.array_split(everybodys, self.processes.count)[self.processes.rank]
             yield self._batch(mine, len(mine) * self.processes.count / len(everybodys), generator, random)
@@ -109,6 +113,10 @@ class Windows:
         labels = clips.labels
         if self.background is not None:
             joints, seen, labels = self.background.added_to(joints, seen, labels, generator=generator, random=random)
+        if self.streams is not None:
+            count = round(len(clips.labels) * self.streams.ratio)
+            more = self.streams.draw(count, generator=generator, random=random)
+            joints, seen, labels = (torch.cat(pair) for pair in zip((joints, seen, labels), more))
         if self.fixed_s is None:
             joints, seen, labels = augment(
                 joints,
@@ -144,6 +152,11 @@ class Windows:
                     )
                 parts.append(moments_s)
         return torch.cat(parts)
+
+
+def clip_share(config: TrainingConfig) -> float:
+    """Returns the share of a batch that shows clips of the data set, one action each."""
+    return 1 - config.background_share - config.stream_share
 
 
 def strength(config: TrainingConfig) -> Strength:

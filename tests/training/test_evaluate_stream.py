@@ -101,8 +101,7 @@ def test_the_numbers_belong_together(result: dict) -> None:
         assert numbers["actions"] == 12 == sum(row["actions"] for row in people)
         assert numbers["events"] == sum(row["events"] for row in people)
         assert numbers["events"] == sum(len(row[way]) for row in result["timelines"] if row["who"] != "background")
-        for part in ("overlap", "overlap_centered"):
-            assert numbers[part]["0.3"]["recall"] >= numbers[part]["0.5"]["recall"]
+        assert numbers["overlap"]["0.3"]["recall"] >= numbers["overlap"]["0.5"]["recall"]
         assert numbers["background"]["minutes"] > 0.5
     assert {row["person"] for row in result["per_person"]} == {"2", "4"}
 

@@ -141,11 +141,11 @@ def test_fpr_is_taken_where_95_percent_of_the_known_are_accepted() -> None:
 
 def test_people_are_added_up_before_anything_is_divided() -> None:
     still = shown(0.5, [NOTHING] * 121)
-    good = tally([Segment(10, 14, A)], [Segment(11, 15, A)], shown(0.5, [A] * 121), span_s=2.0)
-    bad = tally([Segment(10, 14, A)], [Segment(40, 44, A), Segment(50, 51, B)], still, span_s=2.0)
+    good = tally([Segment(10, 14, A)], [Segment(11, 15, A)], shown(0.5, [A] * 121))
+    bad = tally([Segment(10, 14, A)], [Segment(40, 44, A), Segment(50, 51, B)], still)
     numbers = measures([good, bad])
     assert numbers["overlap"]["0.5"] == {"precision": 0.3333, "recall": 0.5, "f1": 0.4}
-    assert numbers["overlap_centered"]["0.5"]["f1"] == 0.4 and good.centered == (1, 1)
+    assert numbers["needless_per_minute"] == 1.0
     assert numbers["false_alarms"] == 2 and numbers["idle_minutes"] == pytest.approx(110 / 60, abs=0.01)
     assert numbers["false_alarms_per_minute"] == pytest.approx(2 / (110 / 60), abs=0.01)
     assert numbers["noticed"] == 0.5 and numbers["delay_s"] == {"median": 0.0, "p90": 0.0}
@@ -153,11 +153,13 @@ def test_people_are_added_up_before_anything_is_divided() -> None:
     assert measures([])["delay_s"]["median"] is None and quantile([], 0.5) is None
 
 
-def test_half_a_window_earlier_the_event_meets_its_action() -> None:
-    late = tally([Segment(10, 12, A)], [Segment(12, 14, A)], shown(0.5, [A] * 40), span_s=4.0)
-    assert late.matched == (0, 0) and late.centered == (1, 1)
+def test_a_second_event_of_an_action_is_needless_and_so_is_one_of_another_label() -> None:
+    found = [Segment(10, 11, A), Segment(11.5, 12, A), Segment(10, 12, B)]
+    restless = tally([Segment(10, 12, A)], found, shown(0.5, [A] * 40))
+    assert restless.matched == (1, 1) and restless.needless == 2
+    assert tally([Segment(10, 12, A)], found[:1], shown(0.5, [A] * 40)).needless == 0
 
 
 def test_what_the_model_does_not_know_is_no_false_alarm_on_background_but_a_wrong_event() -> None:
-    one = tally([], [Segment(1, 2, A)], shown(0.5, [A] * 40), span_s=2.0, strange=[Segment(0, 3, -2)])
+    one = tally([], [Segment(1, 2, A)], shown(0.5, [A] * 40), strange=[Segment(0, 3, -2)])
     assert (one.found, one.alarms, one.matched) == (1, 0, (0, 0)) and one.true_changes == 2

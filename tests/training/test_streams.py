@@ -146,7 +146,7 @@ def pose(*points: tuple[float, float, float], seen: tuple[bool, ...] | None = No
 
 def test_a_way_sets_off_and_arrives_slowly_and_keeps_lost_joints_lost() -> None:
     one, two = pose((0, 0, 2), (0, 1, 2), (9, 9, 9), seen=(True, True, False)), pose((1, 0, 2), (0, 1, 2), (0, 0, 0))
-    path = way(one, two, 9)
+    path = way(one, two, 9, noise_m=0.0, random=np.random.default_rng(0))
     x = np.concatenate([[0], path.joints[:, 0, 0], [1]])
     steps = np.diff(x)
     assert (steps > 0).all() and steps[0] < 0.05 and steps.max() < 1.5 / 10 + 1e-3 and x[5] == pytest.approx(0.5)
