@@ -19,6 +19,7 @@ from live.view import (
     Banner,
     JointEvidence,
     ModelInfo,
+    PairView,
     PersonView,
     PipelineView,
     RecordingView,
@@ -60,6 +61,7 @@ class Board:
         self._scene: Scene | None = None
         self._is_scene_unread = False
         self._people: tuple[PersonView, ...] = ()
+        self._pairs: tuple[PairView, ...] = ()
         self._evidence: tuple[JointEvidence, ...] = ()
         self._frames = RecentTimes()
         self._runs = RecentTimes()
@@ -117,10 +119,10 @@ class Board:
             if self._decided_s >= scene.frame.time_s:  # fetching the picture took longer than the decision
                 self._note_scene_decided()
 
-    def set_people(self, people: tuple[PersonView, ...]) -> None:
-        """Replaces what is known of the people."""
+    def set_people(self, people: tuple[PersonView, ...], pairs: tuple[PairView, ...] = ()) -> None:
+        """Replaces what is known of the people, and of pairs of them."""
         with self._lock:
-            self._people = people
+            self._people, self._pairs = people, pairs
 
     def set_evidence(self, evidence: tuple[JointEvidence, ...]) -> None:
         """Replaces what speaks for the people's actions."""
@@ -175,6 +177,7 @@ class Board:
                 statistics=self._statistics(now_s, unrecognized),
                 recording=recording,
                 evidence=() if silence else self._evidence,
+                pairs=() if silence else self._pairs,
             )
 
     def _note_scene_decided(self) -> None:

@@ -14,16 +14,14 @@ import numpy as np
 
 from calibration.leveling import Leveler, Leveling
 from live.decision import DecisionConfig, PersonDecision
-from live.history import History, Presence
+from live.history import History, Presence, Snapshot
+from live.pairs import Pairs, Together
 from live.sources.base import SourceInfo
-from live.view import ActionEvent, ModelInfo, PersonState, PersonView, Recognition
+from live.view import ActionEvent, ModelInfo, PairView, PersonState, PersonView, Recognition
 from models.card import ModelCard
 from skeleton.frames import BodyFrame
 from skeleton.layout import Layout
 from skeleton.window import Window
-
-MOST_NUMBERS = 4096
-"""People whose number is remembered. The sensor gives a new id to everybody who returns."""
 
 
 class Recognizes(Protocol):
@@ -63,10 +61,11 @@ class Decided:
     Attributes:
         people: Everybody in view or lost a moment ago, by number.
         events: What started or ended, oldest first.
-        recognitions: The model's answers behind it.
+        recognitions: The model's answers behind it: about everybody alone, then about each pair, both ways.
         windows: What the model saw for each of them.
         trouble: A sentence about the floor, while people are not recognized for want of one or a calibration does
             not fit; otherwise empty.
+        pairs: Everybody who stands near somebody, for a model that knows what two people do together.
     """
 
     people: tuple[PersonView, ...]
@@ -74,6 +73,7 @@ class Decided:
     recognitions: tuple[Recognition, ...] = ()
     windows: tuple[Window, ...] = ()
     trouble: str = ""
+    pairs: tuple[PairView, ...] = ()
 
 
 @dataclass(slots=True)
@@ -131,14 +131,13 @@ class Engine:
         self._recognizer = recognizer
         self._config = config or DecisionConfig()
         self._rules = self._config.rules(card)
+        self._pairs = Pairs.of(card, rules=self._rules, config=self._config)
         self._joint_indices = fitting_joints(card, layout)
         self._joint_count = len(layout)
-        self._history = History(self._joint_indices, span_s=card.span_s, frame_count=card.frames)
+        self._history = History(self._joint_indices, span_s=card.span_s, frame_count=card.frames, bones=layout.bones)
         self._origin_s = origin_s
         self._generation = 0
-        self._people: dict[int, _Person] = {}
-        self._numbers: dict[int, int] = {}
-        self._next_number = 1
+        self._people: dict[int, _Person] = {}  # by number
 
     def observe(self, frame: BodyFrame) -> Observation | None:
         """Adds a frame to the history; None for a frame that repeats the time of the one before."""
@@ -158,7 +157,7 @@ class Engine:
         self._history.clear()
 
     def decide(self, observation: Observation) -> Decided | None:
-        """Recognizes everybody in a frame, in one run, and moves their decisions on.
+        """Recognizes everybody in a frame, and everybody with whom they may act, in one run; moves decisions on.
 
         Frames may be left out, but not taken twice or in another order.
 
@@ -176,20 +175,30 @@ class Engine:
             self._generation = observation.generation
         # Joints as the sensor sees them are rubbish to a model that expects leveled ones: better no answer at all.
         is_held_back = leveling is not None and floor is None
-        windows = () if is_held_back else snapshot.windows
+        singles = () if is_held_back else snapshot.windows
+        windows = (*singles, *self._windows_of_pairs(snapshot, singles, events))
         recognitions = tuple(self._recognizer.recognize(windows))
-        answers = {recognition.body_ids[0]: recognition for recognition in recognitions}
-        people = [self._view(body, answers.get(body.body_id), events, is_held_back) for body in snapshot.bodies]
-        events += self._end_forgotten({body.body_id for body in snapshot.bodies})
+        answers = {recognition.body_ids[0]: recognition for recognition in recognitions[: len(singles)]}
+        together = self._decided_pairs(recognitions[len(singles) :], frame.time_s, events)
+        acting = {body_id: pair for pair in together if pair.view.label for body_id in pair.view.body_ids}
+        people = [
+            self._view(body, answers.get(body.body_id), acting.get(body.body_id), events, is_held_back)
+            for body in snapshot.bodies
+        ]
+        events += self._end_forgotten({body.person for body in snapshot.bodies})
         people.sort(key=lambda person: person.person)
+        if self._pairs is not None:  # who goes over to another action ends the first one first
+            events.sort(key=lambda event: event.end_s is None)
         trouble = leveling.trouble if leveling is not None else ""
         if is_held_back and snapshot.windows:
             trouble = " ".join([self._no_floor(), trouble]).strip()
-        return Decided(tuple(people), tuple(events), recognitions, windows, trouble)
+        pairs = tuple(pair.view for pair in together)
+        return Decided(tuple(people), tuple(events), recognitions, windows, trouble, pairs)
 
     def finish(self) -> tuple[ActionEvent, ...]:
         """Ends every action that goes on, at the time its person was last seen."""
-        return self._end_forgotten(set())
+        parted = self._pairs.finish() if self._pairs is not None else ()
+        return parted + self._end_forgotten(set())
 
     def on_source_joints(self, values: np.ndarray) -> np.ndarray:
         """Returns the values of the model's joints at the source's joints, NaN where the model has no such joint."""
@@ -203,26 +212,55 @@ class Engine:
             "nobody is recognized. Let a person stand upright in full view for two seconds, or calibrate the sensor."
         )
 
+    def _windows_of_pairs(
+        self, snapshot: Snapshot, singles: Sequence[Window], events: list[ActionEvent]
+    ) -> tuple[Window, ...]:
+        if self._pairs is None:
+            return ()
+        number_of = {body.body_id: body.person for body in snapshot.bodies}
+        windows, parted = self._pairs.ask(singles, number_of.__getitem__)
+        events += parted
+        return windows
+
+    def _decided_pairs(
+        self, answers: Sequence[Recognition], time_s: float, events: list[ActionEvent]
+    ) -> tuple[Together, ...]:
+        if self._pairs is None:
+            return ()
+        together, news = self._pairs.decide(answers, self._since_origin(time_s))
+        events += news
+        return together
+
     def _view(
-        self, body: Presence, answer: Recognition | None, events: list[ActionEvent], is_held_back: bool
+        self,
+        body: Presence,
+        answer: Recognition | None,
+        together: Together | None,
+        events: list[ActionEvent],
+        is_held_back: bool,
     ) -> PersonView:
-        number = self._number(body.body_id)
-        person = self._people.get(body.body_id)
-        if answer is None or not body.is_in_view:
-            if person is not None:  # gone, or gone and back too quickly to be noticed before
+        person = self._people.get(body.person)
+        if not body.is_in_view:  # the label is gone; what is decided waits, since the person may come back
+            return PersonView(body.body_id, body.person, PersonState.LOST, warm_up=body.warm_up)
+        if answer is None:
+            if person is not None:  # gone for long and back, unnoticed because nobody decided meanwhile
                 events += person.decision.leave(self._since_origin(person.last_seen_s))
-            state = PersonState.WARMING_UP if body.is_in_view else PersonState.LOST
-            if is_held_back and body.is_in_view and body.warm_up >= 1.0:
-                state = PersonState.NO_FLOOR
-            return PersonView(body.body_id, number, state, warm_up=body.warm_up)
+            is_ready = is_held_back and body.warm_up >= 1.0
+            state = PersonState.NO_FLOOR if is_ready else PersonState.WARMING_UP
+            return PersonView(body.body_id, body.person, state, warm_up=body.warm_up)
         if person is None:
-            person = self._people[body.body_id] = _Person(self._new_decision(body.body_id, number), body.last_seen_s)
-        person.last_seen_s = body.last_seen_s
-        verdict = person.decision.update(self._since_origin(body.last_seen_s), answer.probabilities, answer.embedding)
+            person = self._people[body.person] = _Person(self._new_decision(body), body.last_seen_s)
+        person.decision.body_id = body.body_id
+        person.last_seen_s, now_s = body.last_seen_s, self._since_origin(body.last_seen_s)
+        if together is not None:  # one thing at a time: what two do together is not also done by one of them
+            events += person.decision.leave(now_s)
+            return self._view_together(body.body_id, together)
+        probabilities = answer.probabilities if self._pairs is None else self._pairs.alone(answer.probabilities)
+        verdict = person.decision.update(now_s, probabilities, answer.embedding)
         events += verdict.events
         return PersonView(
             body_id=body.body_id,
-            person=number,
+            person=body.person,
             state=verdict.state,
             label=verdict.label,
             confidence=verdict.confidence,
@@ -232,24 +270,32 @@ class Engine:
             frame_attention=np.abs(answer.frame_attention[0]),
         )
 
+    def _view_together(self, body_id: int, together: Together) -> PersonView:
+        """A person as one of two who act together."""
+        view, answer = together.view, together.answer
+        place = view.body_ids.index(body_id)
+        return PersonView(
+            body_id=body_id,
+            person=view.people[place],
+            state=view.state,
+            label=view.label,
+            confidence=view.confidence,
+            warm_up=1.0,
+            probabilities=together.probabilities,
+            joint_attention=self.on_source_joints(answer.joint_attention[place]),
+            frame_attention=answer.frame_attention[place],
+            partner=view.people[1 - place],
+        )
+
     def _end_forgotten(self, known: set[int]) -> tuple[ActionEvent, ...]:
         events: tuple[ActionEvent, ...] = ()
-        for body_id in [key for key in self._people if key not in known]:
-            person = self._people.pop(body_id)
+        for number in [key for key in self._people if key not in known]:
+            person = self._people.pop(number)
             events += person.decision.leave(self._since_origin(person.last_seen_s))
         return events
 
-    def _new_decision(self, body_id: int, number: int) -> PersonDecision:
-        return PersonDecision(body_id=body_id, person=number, rules=self._rules, config=self._config)
-
-    def _number(self, body_id: int) -> int:
-        """The person's number: counted from 1 in the order of appearance, kept over seeks and loops."""
-        if body_id not in self._numbers:
-            if len(self._numbers) >= MOST_NUMBERS:
-                del self._numbers[next(iter(self._numbers))]
-            self._numbers[body_id] = self._next_number
-            self._next_number += 1
-        return self._numbers[body_id]
+    def _new_decision(self, body: Presence) -> PersonDecision:
+        return PersonDecision(body_id=body.body_id, person=body.person, rules=self._rules, config=self._config)
 
     def _since_origin(self, time_s: float) -> float:
         return time_s - (self._origin_s or 0.0)

@@ -114,11 +114,14 @@ class Inquiry:
 
 def questions(decided: Decided, labels: Sequence[str]) -> list[Question]:
     """Returns what may be explained after a decision: of everybody with an action, why it is this one."""
-    asked = {recognition.body_ids[0]: place for place, recognition in enumerate(decided.recognitions)}
+    asked = {window.body_ids: place for place, window in enumerate(decided.windows)}
+    acting = {body_id: pair.body_ids for pair in decided.pairs if pair.label for body_id in pair.body_ids}
     result = []
     for one in decided.people:
-        if one.state is PersonState.ACTION and one.label is not None and one.body_id in asked:
-            place, label = asked[one.body_id], labels.index(one.label)
+        who: tuple[int, ...] = acting.get(one.body_id, (one.body_id,))
+        if one.state is PersonState.ACTION and one.label is not None and who in asked:
+            place, label = asked[who], labels.index(one.label)
             probability = float(decided.recognitions[place].probabilities[label])
-            result.append(Question(one.body_id, one.label, label, decided.windows[place], probability))
+            window, person = decided.windows[place], who.index(one.body_id)
+            result.append(Question(one.body_id, one.label, label, window, probability, person))
     return result

@@ -14,7 +14,7 @@ from live.engine import Decided, Engine, Recognizes, leveler_for
 from live.evidence import evidence, questions
 from live.evidence_rota import EVERY_S
 from live.sources.base import Source, SourceInfo, SourceStatus
-from live.view import Banner, JointEvidence, PersonView, PipelineView, Severity, Statistics
+from live.view import Banner, JointEvidence, PairView, PersonView, PipelineView, Severity, Statistics
 
 READ_TIMEOUT_S = 1.0
 
@@ -71,7 +71,9 @@ class _Explainer:
             found, time_s = known.get(asked.body_id), asked.window.end_s
             is_new = found is not None and found.label == asked.name and 0 <= time_s - found.time_s < EVERY_S
             if found is None or not is_new:
-                falls = evidence(recognizer, asked.window, asked.label, probability=asked.probability)
+                falls = evidence(
+                    recognizer, asked.window, asked.label, probability=asked.probability, person=asked.person
+                )
                 found = JointEvidence(asked.body_id, asked.name, time_s, engine.on_source_joints(falls))
             self._found[asked.body_id] = found
         return tuple(self._found.values())
@@ -88,6 +90,7 @@ def _views(
     lasting = (Banner(Severity.WARNING, recognizer.warning),) if recognizer.warning else ()
     banners = lasting
     people: tuple[PersonView, ...] = ()
+    pairs: tuple[PairView, ...] = ()
     found: tuple[JointEvidence, ...] = ()
     count = 0
     while True:
@@ -100,7 +103,7 @@ def _views(
         observation = engine.observe(frame)
         decided = engine.decide(observation) if observation else None
         if decided is not None:
-            people = decided.people
+            people, pairs = decided.people, decided.pairs
             found = explainer.look(recognizer, engine, decided) if explainer is not None else ()
             banners = (*lasting, Banner(Severity.WARNING, decided.trouble)) if decided.trouble else lasting
         yield PipelineView(
@@ -115,6 +118,7 @@ def _views(
             banners=banners,
             statistics=Statistics(frames_read=count),
             evidence=found,
+            pairs=pairs,
         )
         if source.status is SourceStatus.ENDED:  # another read would wait for nothing
             return

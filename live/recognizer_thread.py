@@ -201,7 +201,7 @@ class RecognizerThread:
         if decided is None:
             self._too_old += task.observation is not None
         else:
-            self._board.set_people(decided.people)
+            self._board.set_people(decided.people, decided.pairs)
             latency_ms = 1000 * (time.perf_counter() - task.received_s)
             self._board.add_events(self._latencies.note(decided.people, decided.events, latency_ms))
             self._say(decided.trouble)

@@ -40,10 +40,10 @@ class Recognition:
 
 @dataclass(frozen=True, slots=True)
 class ActionEvent:
-    """One action of one person, started and perhaps ended.
+    """One action of one person, or of two together, started and perhaps ended.
 
     Attributes:
-        body_id: Tracking id.
+        body_id: Tracking id; of two people that of the one with the lower number.
         person: The small number shown beside the person, from 1.
         label: Class name.
         start_s: Seconds since the source's first frame.
@@ -51,6 +51,8 @@ class ActionEvent:
         confidence: Mean smoothed probability while the action lasted (so far).
         latency_ms: Mean time from a frame received to the decision about it, likewise; None offline, where frames do
             not arrive. Two events that differ in nothing else are the same event.
+        other_body_id: Tracking id of the second of two people who act together; None for an action of one.
+        other_person: Likewise the number, higher than ``person``.
     """
 
     body_id: int
@@ -60,6 +62,18 @@ class ActionEvent:
     end_s: float | None
     confidence: float
     latency_ms: float | None = field(default=None, compare=False)
+    other_body_id: int | None = None
+    other_person: int | None = None
+
+    @property
+    def body_ids(self) -> tuple[int, ...]:
+        """Tracking ids of everybody who does it: one or two."""
+        return (self.body_id,) if self.other_body_id is None else (self.body_id, self.other_body_id)
+
+    @property
+    def people(self) -> tuple[int, ...]:
+        """The numbers of everybody who does it: one, or two in increasing order."""
+        return (self.person,) if self.other_person is None else (self.person, self.other_person)
 
 
 class PersonState(Enum):
@@ -87,6 +101,8 @@ class PersonView:
         probabilities: (K,) smoothed probabilities, or None while warming up.
         joint_attention: (V,) |attention| on the *source's* joints, NaN where the model has no such joint; or None.
         frame_attention: (T,) |attention| over the window, oldest first; or None.
+        partner: Number of the person with whom the action is done; None for one of this person alone. The label, the
+            probabilities and the attention are then those of the two together.
     """
 
     body_id: int
@@ -98,6 +114,28 @@ class PersonView:
     probabilities: np.ndarray | None = None
     joint_attention: np.ndarray | None = None
     frame_attention: np.ndarray | None = None
+    partner: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PairView:
+    """Two people who stand near each other, as a model of two persons sees them.
+
+    Attributes:
+        body_ids: Their tracking ids.
+        people: Their numbers, the lower one first.
+        state: ACTION, UNKNOWN or NOTHING.
+        label: What they do together, while state is ACTION; otherwise None.
+        confidence: Smoothed probability of ``label``, or of the best class without one; 0..1.
+        distance_m: How far apart they stand on the floor.
+    """
+
+    body_ids: tuple[int, int]
+    people: tuple[int, int]
+    state: PersonState
+    label: str | None = None
+    confidence: float = 0.0
+    distance_m: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -225,6 +263,7 @@ class PipelineView:
         statistics: Rates, latencies and losses.
         recording: The recording that runs, or the last one of this pipeline; None before the first.
         evidence: The newest of everybody, a moment older than the people; empty unless it is asked for.
+        pairs: People who stand near each other, for a model that knows what two people do together.
     """
 
     source: SourceInfo | None = None
@@ -239,3 +278,4 @@ class PipelineView:
     statistics: Statistics = field(default_factory=Statistics)
     recording: RecordingView | None = None
     evidence: tuple[JointEvidence, ...] = ()
+    pairs: tuple[PairView, ...] = ()

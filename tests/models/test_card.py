@@ -147,3 +147,25 @@ def test_a_card_that_lacks_something_names_it(key: str) -> None:
 def test_a_card_whose_values_contradict_the_contract_is_refused(changes: dict, complaint: str) -> None:
     with pytest.raises(ModelContractError, match=complaint):
         ModelCard.from_json(json.dumps({**good(), **changes}), file="m.onnx")
+
+
+def test_what_two_people_do_together_survives_and_may_be_absent() -> None:
+    wanted = card(config(), pair_labels=("action 1", "action 3"))
+    assert ModelCard.from_json(wanted.to_json(), file="m.onnx") == wanted
+    older = {key: value for key, value in good().items() if key != "pair_labels"}
+    assert ModelCard.from_json(json.dumps(older), file="m.onnx").pair_labels == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"pair_labels": ["hug"]}, "pair_labels must be a list of some of its labels"),
+        ({"pair_labels": "action 1"}, "pair_labels must be a list of some of its labels"),
+        ({"pair_labels": [["action 1"]]}, "pair_labels must be a list of some of its labels"),
+        ({"pair_labels": ["action 1"], "persons": 1}, "must be empty for a model of one person"),
+        ({"pair_labels": ["action 1"], "background": "action 1"}, "background must not be one of pair_labels"),
+    ],
+)
+def test_labels_of_two_people_that_contradict_the_card_are_refused(changes: dict, sentence: str) -> None:
+    with pytest.raises(ModelContractError, match=sentence):
+        ModelCard.from_json(json.dumps({**good(), **changes}), file="m.onnx")
