@@ -109,7 +109,7 @@ class PersonDecision:
     """The state machine of one person. All times are seconds on one clock that does not go backwards.
 
     Args:
-        body_id: Tracking id, for the events. Set it anew when it changes: an action keeps the one it was reported with.
+        body_id: Tracking id, for the events; an action keeps the one it was reported with when this is set anew.
         person: The person's small number, for the events.
         rules: Thresholds, background and unknown rule.
         config: The rest of the settings.

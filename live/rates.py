@@ -50,7 +50,7 @@ class EventLatencies:
     """The mean latency of the decisions that each action lasted for; of actions that go on, nothing else is kept."""
 
     def __init__(self) -> None:
-        self._sums: dict[int, tuple[float, int]] = {}  # body id -> milliseconds, decisions
+        self._sums: dict[int, tuple[float, int]] = {}  # person -> milliseconds, decisions
 
     def note(
         self, people: Iterable[PersonView], events: Iterable[ActionEvent], latency_ms: float
@@ -66,13 +66,13 @@ class EventLatencies:
         started = set()
         for event in events:
             if event.end_s is None:
-                self._sums[event.body_id] = (latency_ms, 1)
-                started.add(event.body_id)
+                self._sums[event.person] = (latency_ms, 1)
+                started.add(event.person)
             told.append(self._told(event))
         for person in people:
-            if person.state is PersonState.ACTION and person.body_id in self._sums.keys() - started:
-                total_ms, count = self._sums[person.body_id]
-                self._sums[person.body_id] = (total_ms + latency_ms, count + 1)
+            if person.state is PersonState.ACTION and person.person in self._sums.keys() - started:
+                total_ms, count = self._sums[person.person]
+                self._sums[person.person] = (total_ms + latency_ms, count + 1)
         return tuple(told)
 
     def end(self, events: Iterable[ActionEvent]) -> tuple[ActionEvent, ...]:
@@ -80,5 +80,5 @@ class EventLatencies:
         return tuple(self._told(event) for event in events)
 
     def _told(self, event: ActionEvent) -> ActionEvent:
-        sums = self._sums.get(event.body_id) if event.end_s is None else self._sums.pop(event.body_id, None)
+        sums = self._sums.get(event.person) if event.end_s is None else self._sums.pop(event.person, None)
         return dataclasses.replace(event, latency_ms=sums[0] / sums[1]) if sums else event

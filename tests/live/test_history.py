@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from live.history import KEEP_S, WARM_UP_SHARE, History
+from live.history import WARM_UP_SHARE, History
+from live.identity import KEEP_S
 from skeleton.frames import Body, BodyFrame
 from skeleton.window import Window, cut
 

@@ -46,12 +46,12 @@ def test_an_hour_leaves_no_more_to_look_through_than_some_seconds() -> None:
     assert len(filled(30 * 3600, 1 / 30)._samples) <= KEPT_S * 30 + 1
 
 
-def action(body_id: int, label: str = "wave", *, end_s: float | None = None) -> ActionEvent:
-    return ActionEvent(body_id, 1, label, 0.5, end_s, 0.9)
+def action(person: int, label: str = "wave", *, end_s: float | None = None) -> ActionEvent:
+    return ActionEvent(100 + person, person, label, 0.5, end_s, 0.9)
 
 
-def doing(body_id: int) -> PersonView:
-    return PersonView(body_id, 1, PersonState.ACTION, label="wave")
+def doing(person: int, *, body_id: int = 1) -> PersonView:
+    return PersonView(body_id, person, PersonState.ACTION, label="wave")  # another tracking id than it began under
 
 
 def test_an_event_has_the_mean_latency_of_the_decisions_that_its_action_lasted_for() -> None:
