@@ -39,6 +39,8 @@ CLIP_FIELDS = np.dtype(
 in it. ``is_correct`` is 1, 0, or -1 where nothing is known; ``floor`` a plane (x, y, z, w), NaN where it is unknown.
 ``name_end`` is where its name ends in names.npy; it begins where the one before ends.
 """
+LEFT_OUT = -1
+"""Label of a clip that takes no part, in a cache as ``training.taught`` shows it; never on disk."""
 ARRAYS = ("joints", "state", "times", "clips", "names")
 LARGEST_FACTS = 1 << 20
 """Bytes of cache.json; a page of text."""

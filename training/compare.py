@@ -189,11 +189,19 @@ def _read(file: Path) -> list[Entry]:
         if file.stat().st_size > LARGEST_RESULTS:
             raise ValueError
         values = json.loads(file.read_text(encoding="utf-8"))
+        if _is_of_some_labels(values):
+            raise TrainingDataError(f"Only results of all labels can be compared, but some were left out of {file}.")
         return _of_ablation(values) if "rows" in values else _of_evaluation(values)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise TrainingDataError(
             f"{file} must hold what 'python -m training evaluate --json' prints or 'ablate' writes, but does not."
         ) from None
+
+
+def _is_of_some_labels(values: dict[str, Any]) -> bool:
+    if "rows" in values:
+        return bool(values["recipe"].get("leave_out"))
+    return any("left_out" in part for part in (values, *values.get("divisions", ())))
 
 
 def _of_evaluation(values: dict[str, Any]) -> list[Entry]:

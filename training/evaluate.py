@@ -22,13 +22,12 @@ import numpy as np
 
 from live.recognizer import Recognizer
 from models.card import ModelCard
-from skeleton.errors import ModelContractError
 from skeleton.window import Window
 from training import protocols
-from training.background import labels_with
-from training.cache import Cache, open_cache
+from training.cache import LEFT_OUT, Cache, open_cache
 from training.clip_windows import SLACK_S, duration_s, live_ends_s, live_window, whole_window
 from training.scores import calibration, scores, share, top_k
+from training.taught import known_to
 from training.wrong_clips import wrong_clips
 
 BATCH = 64
@@ -75,16 +74,12 @@ def evaluate(
     Raises:
         AppError: A file, cache or protocol that cannot be used, or a model of other classes than the data's.
     """
-    cache = open_cache(data)
+    everything = open_cache(data)
     recognizer = Recognizer(model, provider=provider)
     card = recognizer.card
-    if card.labels not in (cache.labels, labels_with(cache.labels, card.background)):
-        raise ModelContractError(
-            f"The model {model} must recognize the classes of {cache.dataset}, but it recognizes "
-            f"{len(card.labels)} others ({', '.join(card.labels[:3])} ...)."
-        )
-    test = protocols.split(cache, protocol).test
-    cache = dataclasses.replace(cache, labels=card.labels)  # the same, and perhaps a background behind them
+    view = known_to(everything, card, model=model)
+    test = protocols.split(view, protocol).test
+    cache = dataclasses.replace(view, labels=card.labels)  # the same, and perhaps a background behind them
     truth = np.asarray(cache.clips["label"][test])
     answers = answer(recognizer, cache, test, shares)
     subjects = np.asarray(cache.clips["subject"][test])
@@ -97,6 +92,7 @@ def evaluate(
         "top5": top_k(truth, answers.whole, 5),
         "top1_live": share(answers.live_right[-1]),
         **_background(card, truth, answers),
+        **_left_out(everything, view, protocol),
         **calibration(truth, answers.whole),
         "observed": _observed(cache, test, answers, shares),
         "per_subject": _per_subject(subjects, answers),
@@ -203,6 +199,15 @@ def _background(card: ModelCard, truth: np.ndarray, answers: Answers) -> dict[st
             "answers_live": share(answers.live[truth != label].argmax(axis=1) == label),
         }
     }
+
+
+def _left_out(everything: Cache, view: Cache, protocol: str) -> dict[str, Any]:
+    """Which labels the model was not taught, and how many test clips of theirs are not counted."""
+    if view is everything:
+        return {}
+    tested = protocols.split(everything, protocol).test
+    labels = [label for label in everything.labels if label not in view.labels]
+    return {"left_out": {"labels": labels, "clips": int((view.clips["label"][tested] == LEFT_OUT).sum())}}
 
 
 def _observed(cache: Cache, clips: np.ndarray, answers: Answers, shares: Sequence[float]) -> list[dict[str, Any]]:

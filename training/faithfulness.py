@@ -29,6 +29,7 @@ from training.cache import Cache, open_cache
 from training.clip_windows import duration_s, live_window
 from training.evaluate import trained_on_tested
 from training.scores import rounded
+from training.taught import taught_to
 
 HOTTEST = 5
 """Joints that the test hides, against as many random ones."""
@@ -81,8 +82,9 @@ def faithfulness(
     """
     if hiding not in HIDINGS:
         raise ConfigError(f"Joints can be hidden as {' or '.join(HIDINGS)}, found '{hiding}'.")
-    cache, recognizer = open_cache(data), Recognizer(model, provider=provider)
+    recognizer = Recognizer(model, provider=provider)
     card = recognizer.card
+    cache = taught_to(open_cache(data), card)
     if len(card.joints) <= HOTTEST:
         raise ModelContractError(f"The model {model} must have more than {HOTTEST} joints to hide as many.")
     test = protocols.split(cache, protocol).test

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skeleton.errors import ConfigError, TrainingDataError
-from training.cache import Cache
+from training.cache import LEFT_OUT, Cache
 from training.protocol_table import FOLDED, PROTOCOLS, Protocol
 
 
@@ -118,7 +118,7 @@ def divide(
             f"{protocol} gives {len(trainers)} ({kind.validation}s {_listed(trainers.tolist())})."
         )
     is_validation = is_train & np.isin(units, np.roll(trainers, -validation_fold)[:validation_subjects])
-    return {"train": is_train & ~is_validation, "validation": is_validation, "test": is_test}
+    return _taught(cache, {"train": is_train & ~is_validation, "validation": is_validation, "test": is_test})
 
 
 def shared(values: np.ndarray, sides: dict[str, np.ndarray]) -> dict[tuple[str, str], np.ndarray]:
@@ -126,6 +126,18 @@ def shared(values: np.ndarray, sides: dict[str, np.ndarray]) -> dict[tuple[str, 
     pairs = (("train", "validation"), ("train", "test"), ("validation", "test"))
     found = {(one, other): np.intersect1d(values[sides[one]], values[sides[other]]) for one, other in pairs}
     return {pair: both for pair, both in found.items() if len(both)}
+
+
+def _taught(cache: Cache, sides: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Takes the clips of labels that were left out off all sides."""
+    is_taught = cache.clips["label"] != LEFT_OUT
+    for side, is_there in sides.items():
+        if is_there.any() and not (is_there & is_taught).any():
+            raise TrainingDataError(
+                f"Every side of a split must keep clips, but all clips of the {side} side of {cache.path} show "
+                "labels that are left out."
+            )
+    return {side: is_there & is_taught for side, is_there in sides.items()}
 
 
 def _check_offered(cache: Cache, name: str) -> None:

@@ -28,6 +28,7 @@ from training.evaluate import evaluate
 from training.figures import saved
 from training.report_page import Content, page
 from training.run import Run, open_run
+from training.taught import taught_to
 
 PACKAGES = ("numpy", "torch", "onnxruntime-gpu", "onnxruntime", "matplotlib")
 CLIPS_SHOWN, FRAMES_SHOWN = 3, 6
@@ -127,7 +128,7 @@ def _subject(source: Path, data: Path | None) -> Subject:
 
 def _attention(recognizer: Recognizer, data: Path, protocol: str) -> bytes:
     """Figure 4 for the first test clip of a few classes, as PNG."""
-    cache = open_cache(data)
+    cache = taught_to(open_cache(data), recognizer.card)
     test = protocols.split(cache, protocol).test
     _, first = np.unique(cache.clips["label"][test], return_index=True)
     few = first[np.unique(np.linspace(0, len(first) - 1, CLIPS_SHOWN).round().astype(int))]

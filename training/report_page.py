@@ -74,6 +74,9 @@ def _head(content: Content) -> str:
         f"{len(people)} {'person' if len(people) == 1 else 'people'} and {len(result['per_class'])} classes, "
         "read by the recognizer of the app."
     )
+    if "left_out" in result:
+        named = escaped(", ".join(result["left_out"]["labels"]))
+        text += f" Not counted: {result['left_out']['clips']} clips of labels that it was not taught ({named})."
     notice = ""
     if result["trained_on_tested"]:
         notice = (

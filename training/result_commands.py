@@ -67,6 +67,12 @@ def _described(result: dict[str, Any]) -> str:
     ]
     if result["trained_on_tested"]:
         lines.append(f"  the model was TRAINED on people who test here: {result['trained_on_tested']}")
+    if "left_out" in result:
+        left_out = result["left_out"]
+        lines.append(
+            f"  not counted: {left_out['clips']} clips of labels that the model was not taught "
+            f"({', '.join(left_out['labels'])}); evaluate-stream --unknown shows them"
+        )
     for row in result["observed"][:-1]:
         lines.append(
             f"  after {100 * row['share']:3.0f} % ({row['frames']:5.1f} frames)  top-1 {row['top1']:.4f}"

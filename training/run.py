@@ -119,6 +119,8 @@ def start(
     label = label_of(settings.training)
     if label:
         facts |= {"labels": list(labels_with(cache.labels, label)), "background": facts_of(background, label)}
+    if settings.training.leave_out:
+        facts["left_out"] = list(settings.training.leave_out)
     # The folder appears when it is whole: one without run.json could be neither resumed nor started again.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     temporary.mkdir(parents=True)

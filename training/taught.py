@@ -2,8 +2,8 @@
 
 Whether a model says "unknown" to what it was not taught can only be asked with actions that it never saw. A run with
 ``leave_out`` sees a data set as :func:`without` shows it: the same clips under the same numbers, but those of the
-labels left out belong to no side of a split, and the other labels are counted anew. So everybody who trains, validates
-and tests stays the same as in the run that is taught everything.
+labels left out belong to no side of a split, and the other labels are counted anew. The same people train, validate
+and test as in a run that is taught everything.
 """
 
 from __future__ import annotations
@@ -19,9 +19,6 @@ from skeleton.errors import ConfigError, ModelContractError
 from training.background import label_of, labels_with
 from training.cache import LEFT_OUT, Cache
 from training.config import TrainingConfig
-
-MOST_NAMED = 5
-"""Labels that a sentence lists."""
 
 
 def without(cache: Cache, labels: Sequence[str]) -> Cache:
@@ -61,8 +58,8 @@ def taught(cache: Cache, config: TrainingConfig) -> Cache:
     """Returns a cache as a run with these settings sees it.
 
     Raises:
-        ConfigError: As :func:`without`; or the run would meet a label that is left out all the same, as its background
-            or in a mirror.
+        ConfigError: As :func:`without`; or a label that is left out would be met all the same, as the background or
+            in a mirror.
     """
     if label_of(config) in config.leave_out:
         raise ConfigError(f"The background is '{config.background_label}', so leave_out must not name it.")
@@ -96,9 +93,3 @@ def known_to(cache: Cache, card: ModelCard, *, model: Path) -> Cache:
             f"{len(card.labels)} others ({', '.join(card.labels[:3])} ...)."
         )
     return view
-
-
-def listed(labels: Sequence[str]) -> str:
-    """Returns labels as a part of a sentence."""
-    more = f" and {len(labels) - MOST_NAMED} more" if len(labels) > MOST_NAMED else ""
-    return ", ".join(labels[:MOST_NAMED]) + more
