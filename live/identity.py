@@ -103,6 +103,7 @@ class Identities:
             sighting = self._near.setdefault(person, Sighting(person, time_s))
             sighting.time_s = time_s
             sighting.bodies.append(body)
+            self._known.pop(body.tracking_id, None)  # to the end: the ids that were seen last are remembered longest
             self._known[body.tracking_id] = person
         while len(self._known) > MOST_IDS:
             del self._known[next(iter(self._known))]
