@@ -153,7 +153,7 @@ def parse(lines: Sequence[str], *, where: str) -> Rows:
     order = _joint_columns(lines[0], where)
     facts: list[tuple[int, ...]] = []
     sensors: list[str] = []
-    values: list[list[float]] = []
+    values: list[np.ndarray] = []
     for number, line in enumerate(lines[1:], start=2):
         if line.strip():
             cells = line.split(",")
@@ -163,9 +163,7 @@ def parse(lines: Sequence[str], *, where: str) -> Rows:
             sensors.append(cells[9].strip()[:LONGEST_NAME])
             values.append(_numbers(cells[FACTS:], where, number))
     table = np.array(facts, dtype=np.int64).reshape(-1, 7)
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and counts as not seen
-        joints = np.array(values, dtype=np.float32).reshape(-1, len(KINECT_V2) * 3)[:, order]
-    joints = joints.reshape(-1, len(KINECT_V2), 3)
+    joints = np.array(values, dtype=np.float32).reshape(-1, len(order))[:, order].reshape(-1, len(KINECT_V2), 3)
     return Rows(
         study=int(table[0, 0]) if len(table) else 0,
         scenario=table[:, 2],
@@ -231,9 +229,11 @@ def _facts(cells: list[str], where: str, number: int) -> tuple[int, ...]:
     return facts
 
 
-def _numbers(cells: list[str], where: str, number: int) -> list[float]:
+def _numbers(cells: list[str], where: str, number: int) -> np.ndarray:
+    """(75,) float32; what that cannot hold becomes infinite, and counts as not seen."""
     try:
-        return [float(cell) for cell in cells]
+        with np.errstate(over="ignore"):
+            return np.array([float(cell) for cell in cells], dtype=np.float32)
     except ValueError:
         raise _wrong(where, number, "coordinates must be numbers") from None
 

@@ -57,7 +57,7 @@ def _open(path: Path) -> Recording:
         return found.read(path)
     raise RecordingError(
         f"The file {path} is in no format that is known here.",
-        remedy=f"Known: {', '.join(suffix for row in FORMATS.values() for suffix in row.suffixes)}.",
+        remedy=f"Known: {', '.join(dict.fromkeys(suffix for row in FORMATS.values() for suffix in row.suffixes))}.",
     )
 
 

@@ -31,7 +31,7 @@ COLUMNS = ("file", "label", "subject", "start", "end")
 LARGEST_TABLE = 16 << 20
 LONGEST_TEXT = 200
 """Characters of a label or a person's name."""
-SUFFIXES = tuple(suffix for row in FORMATS.values() for suffix in row.suffixes)
+SUFFIXES = tuple(dict.fromkeys(suffix for row in FORMATS.values() for suffix in row.suffixes))
 _NAME = re.compile(r"(?P<subject>.+)_(?P<take>[^_]+)")
 
 

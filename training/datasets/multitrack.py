@@ -10,7 +10,7 @@ skeletons stand where the recorder moved them; that turns a person as a whole an
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,9 +79,6 @@ def look(path: Path, options: MultitrackOptions) -> Listing:
     Raises:
         TrainingDataError: No file has the name of a recording.
     """
-    items: list[Item] = []
-    refused: list[Refusal] = []
-    takes: Counter[tuple[int, int, int]] = Counter()
     with open_files(path) as files:
         names = {
             name: match
@@ -94,36 +91,29 @@ def look(path: Path, options: MultitrackOptions) -> Listing:
                 "found none.",
                 remedy="Give the folder Data of KinectMultiTrack, or a zip archive of it.",
             )
-        for number, (name, match) in enumerate(names.items()):
-            try:
-                found = _pieces(_rows(files, name), options.persons)
-            except (RecordingError, TrainingDataError) as error:
-                refused.append(Refusal(name, error.message))
-                continue
-            if not found:
-                refused.append(Refusal(name, "it must hold frames with somebody in them, found none"))
-            cameras = sorted({piece.sensor for piece in found})
-            for piece in found:
-                named, problem = _name(name, piece), _problem(piece)
-                if problem:
-                    refused.append(Refusal(named, problem))
-                    continue
-                label, subject = LABELS.index(SCENARIOS[piece.scenario]), int(match[1])
-                camera = cameras.index(piece.sensor) + 1
-                takes[label, subject, camera] += 1
-                items.append(
-                    Item(
-                        name=named,
-                        label=label,
-                        subject=subject,
-                        repetition=takes[label, subject, camera],
-                        group=number,
-                        camera=camera,
-                        setup=int(match[2]),
-                        size=files.sizes[name] // len(found),
-                        place=(name, piece.skeleton, piece.person, piece.start_s, piece.end_s),
-                    )
+        found, refused = _surveyed(files, names, options.persons)
+        sizes = {name: files.sizes[name] for name in found}
+    cameras = sorted({piece.sensor for parts in found.values() for piece in parts})
+    takes: Counter[tuple[int, int, int]] = Counter()
+    items = []
+    for number, (name, parts) in enumerate(found.items()):
+        for piece in parts:
+            label, subject = LABELS.index(SCENARIOS[piece.scenario]), int(names[name][1])
+            camera = cameras.index(piece.sensor) + 1
+            takes[label, subject, camera] += 1
+            items.append(
+                Item(
+                    name=_name(name, piece),
+                    label=label,
+                    subject=subject,
+                    repetition=takes[label, subject, camera],
+                    group=number,
+                    camera=camera,
+                    setup=int(names[name][2]),
+                    size=sizes[name] // len(parts),
+                    place=(name, piece.skeleton, piece.person, piece.start_s, piece.end_s),
                 )
+            )
     return Listing(_description(options), tuple(items), tuple(refused))
 
 
@@ -148,6 +138,24 @@ def reader(path: Path, options: MultitrackOptions, description: Description) -> 
             return Clip(item=item, times_s=times_s - times_s[:1], joints=joints[is_shown], state=state[is_shown])
 
         yield load
+
+
+def _surveyed(files: Files, names: Iterable[str], persons: int) -> tuple[dict[str, list[_Piece]], list[Refusal]]:
+    """The stretches of each file that can be used, and what is left out."""
+    found: dict[str, list[_Piece]] = {}
+    refused: list[Refusal] = []
+    for name in names:
+        try:
+            parts = _pieces(_rows(files, name), persons)
+        except (RecordingError, TrainingDataError) as error:
+            refused.append(Refusal(name, error.message))
+            continue
+        if not parts:
+            refused.append(Refusal(name, "it must hold frames with somebody in them, found none"))
+        problems = [_problem(piece) for piece in parts]
+        refused += [Refusal(_name(name, piece), problem) for piece, problem in zip(parts, problems) if problem]
+        found[name] = [piece for piece, problem in zip(parts, problems) if not problem]
+    return found, refused
 
 
 def _rows(files: Files, name: str) -> Rows:
