@@ -217,8 +217,7 @@ class Engine:
     ) -> tuple[Window, ...]:
         if self._pairs is None:
             return ()
-        number_of = {body.body_id: body.person for body in snapshot.bodies}
-        windows, parted = self._pairs.ask(singles, number_of.__getitem__)
+        windows, parted = self._pairs.ask(singles, snapshot.bodies)
         events += parted
         return windows
 

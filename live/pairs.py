@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from live.decision import DecisionConfig, PersonDecision
 from live.decision_rules import NO_CLASS, DecisionRules
+from live.history import Presence
 from live.view import ActionEvent, PairView, PersonState, Recognition
 from models.card import ModelCard
 from skeleton.window import Window
@@ -46,12 +47,17 @@ class Together:
 class _Pair:
     """Two people who are near each other."""
 
-    body_ids: tuple[int, int]
     people: tuple[int, int]
     decision: PersonDecision
+    body_ids: tuple[int, int] = (0, 0)
     distance_m: float = 0.0
     is_acting: bool = False
     decided_s: float | None = None
+
+    def meet(self, body_ids: tuple[int, int], distance_m: float) -> None:
+        """Notes that both are in view; a person who was lost may be back under another tracking id."""
+        self.body_ids, self.distance_m = body_ids, distance_m
+        self.decision.body_id = body_ids[0]
 
 
 class Pairs:
@@ -68,7 +74,7 @@ class Pairs:
         is_mutual = np.array([label in card.pair_labels for label in card.labels])
         is_background = np.arange(len(card.labels)) == rules.background
         self._of_two, self._of_one = is_mutual | is_background, ~is_mutual
-        self._near: dict[frozenset[int], _Pair] = {}
+        self._known: dict[tuple[int, int], _Pair] = {}  # by the numbers of their people
         self._asked: list[_Pair] = []
 
     @staticmethod
@@ -77,35 +83,36 @@ class Pairs:
         return Pairs(card, rules=rules, config=config) if card.persons == 2 and card.pair_labels else None
 
     def ask(
-        self, singles: Sequence[Window], number_of: Callable[[int], int]
+        self, singles: Sequence[Window], bodies: Sequence[Presence]
     ) -> tuple[tuple[Window, ...], tuple[ActionEvent, ...]]:
         """Returns the windows of the pairs that are near, and what ended because people parted.
 
+        While one of a pair is lost for a moment the pair waits for that person, as each person's decision does.
+
         Args:
-            singles: The window of everybody who is in view, of one person each.
-            number_of: The number of the person with a tracking id.
+            singles: The window of everybody who is recognized, of one person each.
+            bodies: Everybody in view or lost a moment ago.
 
         Returns:
             Two windows a pair, person 1 being the one with the lower number, then the other; and the events.
         """
-        windows = {window.body_ids[0]: window for window in singles}
-        places = {body_id: _place(window) for body_id, window in windows.items()}
-        near = {}
-        for one, other in itertools.combinations(sorted(windows, key=number_of), 2):
-            key = frozenset((one, other))
-            pair = self._near.get(key)
-            distance_m = float(np.linalg.norm(places[one] - places[other]))
-            if distance_m <= (self._config.pair_join_m if pair is None else self._config.pair_part_m):
-                near[key] = pair = pair or self._new_pair((one, other), number_of)
-                pair.distance_m = distance_m
-        parted = [pair for key, pair in self._near.items() if key not in near]
-        self._near = near
-        self._asked = sorted(near.values(), key=lambda pair: (not pair.is_acting, pair.distance_m, pair.people))
-        self._asked, left_out = self._asked[:MOST_PAIRS], self._asked[MOST_PAIRS:]
-        events = self._end([*parted, *left_out])
+        number_of = {body.body_id: body.person for body in bodies}
+        lost = {body.person for body in bodies if not body.is_in_view}
+        windows = {number_of[window.body_ids[0]]: window for window in singles}
+        waiting = {
+            people: pair
+            for people, pair in self._known.items()
+            if not lost.isdisjoint(people) and (lost | windows.keys()).issuperset(people)
+        }
+        near = self._near(windows)
+        parted = [pair for people, pair in self._known.items() if people not in near and people not in waiting]
+        self._known = near | waiting
+        asked = sorted(near.values(), key=lambda pair: (not pair.is_acting, pair.distance_m, pair.people))
+        self._asked = asked[:MOST_PAIRS]
+        events = self._end([*parted, *asked[MOST_PAIRS:]])
         return tuple(
             _joined(windows[a], windows[b])
-            for one, other in (pair.body_ids for pair in self._asked)
+            for one, other in (pair.people for pair in self._asked)
             for a, b in ((one, other), (other, one))
         ), events
 
@@ -144,13 +151,24 @@ class Pairs:
 
     def finish(self) -> tuple[ActionEvent, ...]:
         """Ends everything that goes on and forgets who is near, at the time the pairs were last decided about."""
-        pairs, self._near, self._asked = list(self._near.values()), {}, []
+        pairs, self._known, self._asked = list(self._known.values()), {}, []
         return self._end(pairs)
 
-    def _new_pair(self, body_ids: tuple[int, int], number_of: Callable[[int], int]) -> _Pair:
-        one, other = map(number_of, body_ids)
-        decision = PersonDecision(body_id=body_ids[0], person=one, rules=self._rules, config=self._config)
-        return _Pair(body_ids, (one, other), decision)
+    def _near(self, windows: Mapping[int, Window]) -> dict[tuple[int, int], _Pair]:
+        """The pairs that stand near each other, by the numbers of their people."""
+        places = {person: _place(window) for person, window in windows.items()}
+        near = {}
+        for people in itertools.combinations(sorted(windows), 2):
+            one, other = people
+            pair = self._known.get(people)
+            distance_m = float(np.linalg.norm(places[one] - places[other]))
+            if distance_m <= (self._config.pair_join_m if pair is None else self._config.pair_part_m):
+                near[people] = pair = pair or self._new_pair(people)
+                pair.meet((windows[one].body_ids[0], windows[other].body_ids[0]), distance_m)
+        return near
+
+    def _new_pair(self, people: tuple[int, int]) -> _Pair:
+        return _Pair(people, PersonDecision(body_id=0, person=people[0], rules=self._rules, config=self._config))
 
     def _decided(self, pair: _Pair, answer: Recognition, time_s: float) -> tuple[Together, tuple[ActionEvent, ...]]:
         probabilities = self._kept(answer.probabilities, self._of_two)
