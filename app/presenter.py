@@ -14,7 +14,7 @@ from app import theme
 from app.heat import scale_of, values_of
 from app.presentation import ScoreRow, Scores, StatusTexts, TransportState
 from app.recording import mark
-from app.scene import Figure, Legend, Scene
+from app.scene import Bond, Figure, Legend, Scene
 from app.stage import Stage
 from app.wording import (
     STATUS_COLORS,
@@ -53,7 +53,7 @@ class Presenter:
         self.is_mirrored = False
         self.events: deque[ActionEvent] = deque(maxlen=most_events)
         self.events_revision = 0
-        self._chosen_body: int | None = None
+        self._chosen: int | None = None  # the number of a person: the tracking id may change
         self._stage: Stage | None = None
         self._info: SourceInfo | None = None
         self._start_s: float | None = None
@@ -70,7 +70,7 @@ class Presenter:
     @property
     def look(self) -> tuple[object, ...]:
         """What a person switched or chose; when it changes, the same view looks different."""
-        return (self.shows_heat, self.heat_kind, self.shows_labels, self.is_mirrored, self._chosen_body)
+        return (self.shows_heat, self.heat_kind, self.shows_labels, self.is_mirrored, self._chosen)
 
     def take(self, view: PipelineView) -> None:
         """Takes in what must not be missed: events, and the frame that moves the view. Call once per poll."""
@@ -89,8 +89,7 @@ class Presenter:
 
     def choose(self, person: int | None, view: PipelineView) -> None:
         """Shows the scores of person number ``person``; None follows whoever came first."""
-        matching = [one.body_id for one in view.people if one.person == person]
-        self._chosen_body = matching[0] if matching else None
+        self._chosen = person if person in {one.person for one in view.people} else None
 
     def scene(self, view: PipelineView) -> Scene:
         """Returns the picture of a view."""
@@ -98,10 +97,12 @@ class Presenter:
             return Scene(message=self._message(view), recording=mark(view.recording))
         image = view.image
         stage = self._stage
+        figures = self._figures(view)
         return Scene(
             size=stage.size,
             image=image,
-            figures=self._figures(view),
+            figures=figures,
+            bonds=_bonds(view, figures),
             floor=stage.floor() if image is None else None,
             legend=self._legend(view),
             is_mirrored=self.is_mirrored,
@@ -250,7 +251,7 @@ class Presenter:
         return "" if view.frame.bodies else "Nobody in view"
 
     def _selected(self, view: PipelineView) -> PersonView | None:
-        chosen = [one for one in view.people if one.body_id == self._chosen_body]
+        chosen = [one for one in view.people if one.person == self._chosen]
         in_view = [one for one in view.people if one.state is not PersonState.LOST]
         return (chosen or in_view or [None])[0]  # type: ignore[list-item]
 
@@ -274,7 +275,7 @@ class Presenter:
         self.events_revision += 1
         for index in range(len(self.events) - 1, -1, -1):
             known = self.events[index]
-            if (known.body_id, known.label, known.start_s) == (event.body_id, event.label, event.start_s):
+            if (known.people, known.label, known.start_s) == (event.people, event.label, event.start_s):
                 self.events[index] = event
                 return
         self.events.append(event)
@@ -317,6 +318,21 @@ def _score_note(view: PipelineView, one: PersonView | None) -> str:
     if one.state is PersonState.NO_FLOOR:
         return "The floor is not known"
     return f"Warming up: {one.warm_up:.0%} of the first window" if one.probabilities is None else ""
+
+
+def _bonds(view: PipelineView, figures: tuple[Figure, ...]) -> tuple[Bond, ...]:
+    """What is said between two people, where both are in the picture."""
+    by_body = {figure.body_id: figure for figure in figures if not figure.is_lost}
+    return tuple(
+        Bond(
+            figures=(by_body[pair.body_ids[0]], by_body[pair.body_ids[1]]),
+            label=readable(pair.label),
+            detail=f"{pair.confidence:.0%}",
+            is_selected=any(by_body[body_id].is_selected for body_id in pair.body_ids),
+        )
+        for pair in view.pairs
+        if pair.label and by_body.keys() >= set(pair.body_ids)
+    )
 
 
 def _distance(body: Body) -> float:

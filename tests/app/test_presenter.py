@@ -227,6 +227,13 @@ def test_a_chosen_person_who_left_gives_way() -> None:
     assert presenter.scores(view(person(1))).person == 1
 
 
+def test_a_chosen_person_stays_chosen_under_another_tracking_id() -> None:
+    presenter = presented(shown := view(person(1), person(2)))
+    presenter.choose(2, shown)
+    changed = dataclasses.replace(person(2), body_id=999)
+    assert presenter.scores(view(person(1), changed)).person == 2
+
+
 def test_of_many_classes_the_likeliest_are_shown() -> None:
     labels = tuple(f"action {index}" for index in range(60))
     model = dataclasses.replace(MODEL, card=dataclasses.replace(CARD, labels=labels))
