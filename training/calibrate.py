@@ -1,14 +1,16 @@
 """Makes a model's confidence and thresholds true on people who did not train it, and writes it as a new file.
 
-Only validation people are looked at: those whom the card names, or who are named and did not train. The temperature
-comes first; thresholds are of probabilities at that temperature; both go into the new file, and the graph of the new
-file must give the old one's logits at the new temperature before it takes its place.
+Only validation people are looked at: those whom the card names, or who are named and did not train. A model that
+everybody of the training side trained has none: then its folds are asked, models of the same recipe, each of which
+one of these people did not train. The temperature comes first; thresholds are of probabilities at that temperature;
+both go into the new file, and the graph of the new file must give the old one's logits at the new temperature before
+it takes its place.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,44 +23,20 @@ from models.card import ModelCard
 from models.temperature import with_card
 from skeleton.errors import ModelContractError, TrainingDataError
 from skeleton.replacing import replacing
-from skeleton.window import Window
-from training import protocols, temperature_fit, thresholds
-from training.cache import Cache, open_cache
-from training.clip_windows import duration_s, live_ends_s, live_window, whole_window
+from training import temperature_fit, thresholds
+from training.cache import open_cache
+from training.held_out import Fold, Held, answers_of, clips_of, fold_of, held_of
 from training.scores import calibration, rounded
-from training.stream_files import scenes
-from training.stream_judge import STRANGE, segments
-from training.stream_run import run
-from training.streams import Stream, StreamConfig, from_cache
+from training.streams import StreamConfig
 
-BATCH = 64
 TOLERANCE = 1e-4
 """Largest difference between the written graph and the arithmetic, in any probability."""
 EDGE_S = 0.3
 """Where an action begins and ends is known to about so much."""
 KNOWN_KEPT = 0.99
 """Share of the windows of known classes that the unknown rule lets pass."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class Held:
-    """The model's answers on windows of held-out clips.
-
-    Attributes:
-        windows: What was asked.
-        probabilities: (N, K) as the model gives them.
-        embeddings: (N, E).
-        labels: (N,) true classes, as the card counts them.
-        is_whole: (N,) a window of a whole clip; otherwise one of the model's span, as live.
-        weights: (N,) each clip counts once by its whole window and once by all its live ones.
-    """
-
-    windows: list[Window]
-    probabilities: np.ndarray
-    embeddings: np.ndarray
-    labels: np.ndarray
-    is_whole: np.ndarray
-    weights: np.ndarray
+ALIKE = ("network", "labels", "layout", "joints", "frames", "span_s", "lag_s", "persons", "background", "temperature")
+"""What a model and its folds have in common."""
 
 
 def calibrate(
@@ -70,6 +48,7 @@ def calibrate(
     subjects: Sequence[int] = (),
     false_alarms: float = 1.0,
     background: Sequence[Path] = (),
+    folds: Sequence[Path] = (),
     config: StreamConfig,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -83,22 +62,27 @@ def calibrate(
         subjects: Validation people; by default those whom the card names.
         false_alarms: How many a minute are bearable.
         background: Scenes of nothing, see ``training.stream_files.scenes``.
+        folds: ONNX files that are asked in place of ``model``, each about its own validation people.
         config: How streams are made of the clips.
         seed: What their order follows from.
 
     Raises:
-        TrainingDataError: There are no validation people, or they trained the model.
+        TrainingDataError: There are no validation people, or they trained the model that is asked about them; or a
+            fold is of another kind than the model.
         AppError: A file, cache or protocol that cannot be used, or a graph that cannot be calibrated.
     """
     cache = open_cache(data)
     recognizer = Recognizer(model, provider="cpu")
     card = recognizer.card
-    clips = clips_of(cache, protocol, card, subjects)
-    held = _held(recognizer, cache, clips)
-    logits = temperature_fit.logits_of(held.probabilities, card.temperature)
-    streams = [*from_cache(cache, clips, config, seed=seed), *scenes(background, config, seed=seed)]
-    performances = [one for stream in streams for one in _performances(stream, recognizer)]
-    temperature = _temperature(card, held, logits, performances)
+    asked = []
+    for file in folds or [model]:
+        other = Recognizer(file, provider="cpu") if folds else recognizer
+        _require_alike(other.card, card, file)
+        clips = clips_of(cache, protocol, other.card, subjects)
+        asked.append(fold_of(other, cache, clips, background=background, config=config, seed=seed))
+    clips = np.concatenate([fold.clips for fold in asked])
+    performances = [one for fold in asked for one in fold.performances]
+    temperature = _temperature(card, asked)
     before = thresholds.judged(card, performances)
     warmed = dataclasses.replace(card, temperature=temperature)
     performances = [_warmed(one, card.temperature, temperature) for one in performances]
@@ -107,51 +91,34 @@ def calibrate(
 
     report = {
         "subjects": np.unique(cache.clips["subject"][clips]).tolist(),
+        "folds": len(folds),
         "clips": len(clips),
-        "scenes": [stream.name for stream in streams if not stream.truth],
+        "scenes": asked[0].scenes,
         "false_alarms_asked": false_alarms,
-        **_confidence(logits, held, card.temperature, temperature),
+        **_confidence(asked, card.temperature, temperature),
         **_decision(before, after),
     }
     chosen = dataclasses.replace(fitted, results=card.results | {"calibration": report})
-    write(chosen, output, model=model, held=held, logits=logits)
+    proof = held_of(recognizer, cache, clips[:: len(asked)]) if folds else asked[0].held
+    write(
+        chosen,
+        output,
+        model=model,
+        held=proof,
+        logits=temperature_fit.logits_of(proof.probabilities, card.temperature),
+    )
     return {"model": str(output), **report, **_thresholds(chosen)}
 
 
-def clips_of(cache: Cache, protocol: str, card: ModelCard, subjects: Sequence[int]) -> np.ndarray:
-    """Returns the clips of validation people whose labels the model knows.
-
-    Raises:
-        TrainingDataError: Nobody is named; somebody trained the model, tests, or is not there; or the card does not
-            say who trained.
-    """
-    trained_on = card.trained_on
-    people = list(subjects) or [one for one in trained_on.get("validation_subjects") or [] if isinstance(one, int)]
-    remedy = "Train with --set validation_subjects=1, or name people who did not train after --subjects."
-    if not people:
+def _require_alike(other: ModelCard, card: ModelCard, file: Path) -> None:
+    """Raises ``TrainingDataError`` unless a fold is a model of the same kind."""
+    different = next((name for name in ALIKE if getattr(other, name) != getattr(card, name)), None)
+    if different is not None:
         raise TrainingDataError(
-            f"Calibration needs people who did not train '{card.name}', but its card names none who validated.",
-            remedy=remedy,
+            f"A fold must be a model like '{card.name}', but {file} has {different} "
+            f"{getattr(other, different)!r} instead of {getattr(card, different)!r}.",
+            remedy="Train the folds with the model's own recipe, and validation_subjects=1 validation_fold=0, 1 ...",
         )
-    trainers = trained_on.get("subjects")
-    if not isinstance(trainers, list):
-        raise TrainingDataError(f"The card of '{card.name}' must say who trained it, but does not.")
-    if trained_on.get("dataset") == cache.dataset and set(people) & set(trainers):
-        who = ", ".join(str(one) for one in sorted(set(people) & set(trainers)))
-        raise TrainingDataError(
-            f"Calibration needs people who did not train '{card.name}', but {who} did.", remedy=remedy
-        )
-    split = protocols.split(cache, protocol)
-    tested = set(cache.clips["subject"][split.test].tolist()) & set(people)
-    if tested:
-        who = ", ".join(str(one) for one in sorted(tested))
-        raise TrainingDataError(f"Who tests must not be looked at before, but {who} tests in {protocol}.")
-    is_known = np.isin(cache.clips["label"], [cache.labels.index(one) for one in cache.labels if one in card.actions])
-    clips = split.train[np.isin(cache.clips["subject"][split.train], people) & is_known[split.train]]
-    missing = sorted(set(people) - set(cache.clips["subject"][clips].tolist()))
-    if missing:
-        raise TrainingDataError(f"{cache.path} has no clip of person {missing[0]} that the model could know.")
-    return clips
 
 
 def write(card: ModelCard, output: Path, *, model: Path, held: Held, logits: np.ndarray) -> None:
@@ -165,7 +132,7 @@ def write(card: ModelCard, output: Path, *, model: Path, held: Held, logits: np.
     with replacing(output) as temporary:
         temporary.write_bytes(data)
         again = Recognizer(temporary, provider="cpu")
-        found, embeddings = _answers(again, held.windows)
+        found, embeddings = answers_of(again, held.windows)
         wanted = temperature_fit.softmax(logits, card.temperature)
         difference = float(np.abs(found - wanted).max())
         if again.card.to_json() != card.to_json() or not difference <= TOLERANCE:
@@ -177,42 +144,19 @@ def write(card: ModelCard, output: Path, *, model: Path, held: Held, logits: np.
             raise ModelContractError("Calibration must leave all but the probabilities as they were, but did not.")
 
 
-def _held(recognizer: Recognizer, cache: Cache, clips: np.ndarray) -> Held:
-    card = recognizer.card
-    windows: list[Window] = []
-    labels, is_whole, weights = [], [], []
-    for index in clips.tolist():
-        label = card.labels.index(cache.labels[int(cache.clips["label"][index])])
-        ends_s = live_ends_s(duration_s(cache, index), card.span_s)
-        windows.append(whole_window(cache, index, card))
-        windows += [live_window(cache, index, card, end_s=float(end_s)) for end_s in ends_s]
-        labels += [label] * (1 + len(ends_s))
-        is_whole += [True] + [False] * len(ends_s)
-        weights += [1.0] + [1 / len(ends_s)] * len(ends_s)
-    probabilities, embeddings = _answers(recognizer, windows)
-    return Held(windows, probabilities, embeddings, np.array(labels), np.array(is_whole), np.array(weights))
-
-
-def _answers(recognizer: Recognizer, windows: Sequence[Window]) -> tuple[np.ndarray, np.ndarray]:
-    found = [
-        answer
-        for start in range(0, len(windows), BATCH)
-        for answer in recognizer.recognize(windows[start : start + BATCH])
-    ]
-    return np.stack([one.probabilities for one in found]), np.stack([one.embedding for one in found])
-
-
-def _temperature(
-    card: ModelCard, held: Held, logits: np.ndarray, performances: Sequence[thresholds.Performance]
-) -> float:
+def _temperature(card: ModelCard, folds: Sequence[Fold]) -> float:
     """The temperature with the least loss on windows of clips, and on those of the streams.
 
     The latter are what people see the confidence of; without them a network that is right about every whole clip
     would be told to be sure of everything. Each action counts once there, and so much does all that lies between
     them, for a model with a background class. Windows about moments near the ends of an action are left out.
     """
-    parts, labels, weights = [logits], [held.labels], [held.weights]
-    for one in performances:
+    parts, labels, weights = (
+        [fold.logits for fold in folds],
+        [fold.held.labels for fold in folds],
+        [fold.held.weights for fold in folds],
+    )
+    for one in (performance for fold in folds for performance in fold.performances):
         said = temperature_fit.logits_of(one.answers.probabilities, card.temperature)
         about_s = one.answers.times_s - card.about_s
         chosen = [
@@ -230,14 +174,6 @@ def _temperature(
     return round(temperature_fit.fitted(*map(np.concatenate, (parts, labels, weights))), 4)
 
 
-def _performances(stream: Stream, recognizer: Recognizer) -> Iterable[thresholds.Performance]:
-    for outcome in run(stream, recognizer):
-        own = [action for action in stream.truth if action.person in (None, outcome.person)]
-        truth = [one for one in segments(own, recognizer.card) if one.label != STRANGE]
-        if len(outcome.answers.times_s):
-            yield thresholds.Performance(truth, outcome.shown, outcome.answers)
-
-
 def _warmed(one: thresholds.Performance, before: float, after: float) -> thresholds.Performance:
     """The same answers at another temperature."""
     probabilities = temperature_fit.softmax(temperature_fit.logits_of(one.answers.probabilities, before), after)
@@ -250,9 +186,9 @@ def _with_unknown_rule(card: ModelCard, performances: Sequence[thresholds.Perfor
     The score alone cannot tell a person who stands from one who does something unknown, so it is used by models with
     a background class only; the distance by those with feature centers.
     """
-    rules = DecisionRules.of(card)
     best, away = [], []
     for one in performances:
+        rules = DecisionRules.of(one.card)
         times = one.answers.times_s - card.about_s
         rows = np.zeros(len(times), dtype=bool)
         for start_s, end_s, _ in one.truth:
@@ -266,20 +202,24 @@ def _with_unknown_rule(card: ModelCard, performances: Sequence[thresholds.Perfor
     return card
 
 
-def _confidence(logits: np.ndarray, held: Held, *temperatures: float) -> dict[str, Any]:
+def _confidence(folds: Sequence[Fold], *temperatures: float) -> dict[str, Any]:
     """What the temperature did on the windows of the clips, at the old and at the new one."""
+    logits = np.concatenate([fold.logits for fold in folds])
+    labels, weights, is_whole = (
+        np.concatenate([getattr(fold.held, name) for fold in folds]) for name in ("labels", "weights", "is_whole")
+    )
 
     def both(measure: Callable[[float], float]) -> dict[str, float]:
         return dict(zip(("before", "after"), (rounded(measure(each)) for each in temperatures)))
 
     def error(rows: np.ndarray) -> dict[str, float]:
-        return both(lambda each: calibration(held.labels[rows], temperature_fit.softmax(logits[rows], each))["ece"])
+        return both(lambda each: calibration(labels[rows], temperature_fit.softmax(logits[rows], each))["ece"])
 
     return {
-        "windows": len(held.windows),
+        "windows": len(labels),
         "temperature": both(float),
-        "nll": both(lambda each: temperature_fit.nll(logits, held.labels, held.weights, each)),
-        "ece": {"whole": error(held.is_whole), "live": error(~held.is_whole)},
+        "nll": both(lambda each: temperature_fit.nll(logits, labels, weights, each)),
+        "ece": {"whole": error(is_whole), "live": error(~is_whole)},
     }
 
 

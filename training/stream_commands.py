@@ -63,6 +63,7 @@ def _calibrate(options: argparse.Namespace) -> None:
         subjects=options.subjects,
         false_alarms=options.false_alarms,
         background=options.background,
+        folds=options.folds,
         config=_stream_config(options.set),
         seed=options.seed,
     )
@@ -144,6 +145,14 @@ def _add_calibrate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", metavar="FILE.onnx", type=Path, required=True, help="the new model file")
     parser.add_argument(
         "--subjects", metavar="N", type=int, nargs="+", default=[], help="validation people (default: the card's)"
+    )
+    parser.add_argument(
+        "--folds",
+        metavar="FILE.onnx",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="models of the same recipe to ask instead, each about its own validation people",
     )
     parser.add_argument(
         "--false-alarms", metavar="N", type=_rate, default=1.0, help="how many a minute are bearable (default 1)"

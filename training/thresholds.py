@@ -35,11 +35,13 @@ class Performance:
         truth: Actions that the model knows; empty for a scene of nothing.
         shown: Times of the frames with the person in view (labels are not used).
         answers: Window by window, at the temperature to be used.
+        card: Whose answers they are; its feature centers are what their embeddings are measured from.
     """
 
     truth: list[Segment]
     shown: Shown
     answers: Answers
+    card: ModelCard
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,7 @@ def fitted(card: ModelCard, performances: Sequence[Performance], *, budget: floa
 
 def judged(card: ModelCard, performances: Sequence[Performance]) -> Outcome:
     """Returns how good a card's thresholds are."""
-    rules = DecisionConfig().rules(card)
-    tallies = [(bool(one.truth), _tally(one, rules)) for one in performances]
+    tallies = [(bool(one.truth), _tally(one, card)) for one in performances]
     acted = [counted for is_acted, counted in tallies if is_acted]
     actions, found = sum(one.actions for one in acted), sum(one.found for one in acted)
     pairs = np.sum([one.matched for one in acted], axis=0) if acted else np.zeros(1)
@@ -140,7 +141,9 @@ def _neighbors(card: ModelCard, label: str) -> Iterator[ModelCard]:
             )
 
 
-def _tally(one: Performance, rules: DecisionRules) -> Tally:
+def _tally(one: Performance, card: ModelCard) -> Tally:
+    own = {"feature_centers": one.card.feature_centers, "feature_scale": one.card.feature_scale}
+    rules = DecisionConfig().rules(dataclasses.replace(card, **own))
     found, shown = decided(one.answers, rules, one.shown.times_s)
     return tally(one.truth, found, shown)
 

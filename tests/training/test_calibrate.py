@@ -17,8 +17,8 @@ from skeleton.errors import ModelContractError, TrainingDataError
 from training import temperature_fit, thresholds
 from training.__main__ import main
 from training.cache import Cache, open_cache
-from training.calibrate import clips_of
 from training.event_scores import Segment, Shown
+from training.held_out import clips_of
 from training.stream_run import Answers
 from training.thresholds import ENTERS, Performance
 
@@ -136,6 +136,41 @@ def test_the_new_file_has_the_temperature_of_the_least_loss_and_new_thresholds(
     assert again.read_bytes() == output.read_bytes()  # nothing is left to chance
 
 
+def fold(model: Path, card: ModelCard, output: Path, *, held: int, **changes: object) -> Path:
+    """The model with a card that says that one of the people 1 and 3 did not train it."""
+    trained_on = card.trained_on | {"subjects": [4 - held], "validation_subjects": [held]}
+    changed = dataclasses.replace(card, trained_on=trained_on, **changes)  # type: ignore[arg-type]
+    output.write_bytes(with_card(model.read_bytes(), changed, file="m"))
+    return output
+
+
+def test_a_model_that_everybody_trained_is_calibrated_by_its_folds(
+    model: Path, card: ModelCard, synthetic: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folds = [str(fold(model, card, tmp_path / f"{held}.onnx", held=held)) for held in (1, 3)]
+    flags = ["calibrate", "--data", str(synthetic), "--protocol", "odd-even", *FAST, "--json"]
+    output = tmp_path / "calibrated.onnx"
+    assert main([*flags, "--model", str(model), "--folds", *folds, "--output", str(output)]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["subjects"] == [1, 3] and printed["folds"] == 2 and printed["clips"] == 30
+    calm = Recognizer(output, provider="cpu").card
+    assert calm.trained_on == card.trained_on and calm.temperature == printed["temperature"]["after"] != 1.0
+    # One fold alone gives another temperature: both were asked.
+    assert main([*flags, "--model", str(model), "--folds", folds[0], "--output", str(tmp_path / "one.onnx")]) == 0
+    assert json.loads(capsys.readouterr().out)["temperature"]["after"] != calm.temperature
+
+
+def test_a_fold_of_another_kind_is_refused(
+    model: Path, card: ModelCard, synthetic: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = fold(model, card, tmp_path / "other.onnx", held=1, span_s=0.9)
+    flags = ["calibrate", "--data", str(synthetic), "--protocol", "odd-even", *FAST, "--model", str(model)]
+    output = tmp_path / "calibrated.onnx"
+    assert main([*flags, "--folds", str(other), "--output", str(output)]) == 1
+    assert "other.onnx has span_s 0.9 instead of 1.2" in capsys.readouterr().err
+    assert not output.exists()
+
+
 def test_who_trained_or_tests_is_not_asked(cache: Cache, card: ModelCard) -> None:
     held = dataclasses.replace(card, trained_on=card.trained_on | {"subjects": [1], "validation_subjects": [3]})
     assert set(cache.clips["subject"][clips_of(cache, "odd-even", held, [])].tolist()) == {3}
@@ -173,7 +208,7 @@ def performance(levels: list[tuple[float, float, int, float]], truth: list[Segme
         probabilities[rows] = (1 - probability) / 2
         probabilities[rows, label] = probability
     return Performance(
-        truth, Shown(times, np.zeros(len(times))), Answers(times, probabilities, np.zeros((len(times), 3)))
+        truth, Shown(times, np.zeros(len(times))), Answers(times, probabilities, np.zeros((len(times), 3))), CARD
     )
 
 
