@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.session import Choice
-from app.wording import clock, readable
+from app.wording import clock, numbers, readable
 from live.comparison import Comparison, ComparisonRun, Difference, Pair, Progress
 from live.view import ActionEvent
 
@@ -85,7 +85,7 @@ def progress_share(progress: Progress) -> float:
 def _row(pair: Pair) -> Row:
     event = pair.live or pair.offline
     assert event is not None
-    texts = (str(event.person), readable(event.label), _times(pair.live), _times(pair.offline), _difference(pair))
+    texts = (numbers(event), readable(event.label), _times(pair.live), _times(pair.offline), _difference(pair))
     return Row(texts, pair.difference is not Difference.NONE)
 
 

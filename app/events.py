@@ -18,12 +18,14 @@ from PyQt5.QtWidgets import (
 )
 
 from app import theme
-from app.wording import clock, readable
+from app.wording import clock, numbers, readable
 from live.view import ActionEvent
 
 COLUMNS = ("Start", "Length", "Person", "Action", "Confidence")
 ROW_HEIGHT = 46
 BADGE = 20
+PEOPLE_ROLE = Qt.UserRole
+"""The numbers of everybody who does it."""
 
 
 class EventTable(QAbstractTableModel):
@@ -59,8 +61,9 @@ class EventTable(QAbstractTableModel):
         if role == Qt.DisplayRole:
             return _texts(event)[index.column()]
         if role == Qt.ToolTipRole:
-            return f"{readable(event.label)}, person {event.person}, confidence {event.confidence:.0%}"
-        return None
+            who = "person" if event.other_person is None else "persons"
+            return f"{readable(event.label)}, {who} {numbers(event)}, confidence {event.confidence:.0%}"
+        return event.people if role == PEOPLE_ROLE else None
 
 
 class EventRow(QStyledItemDelegate):
@@ -72,7 +75,7 @@ class EventRow(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
         """Draws badge, action, confidence, and below start and length."""
-        start, length, person, action, confidence = (
+        start, length, _, action, confidence = (
             index.sibling(index.row(), column).data() for column in range(len(COLUMNS))
         )
         painter.save()
@@ -82,7 +85,10 @@ class EventRow(QStyledItemDelegate):
             painter.fillRect(option.rect, QColor(*theme.RAISED))
         painter.setPen(QColor(*theme.LINE))
         painter.drawLine(place.bottomLeft(), place.bottomRight())
-        self._paint_badge(painter, place, person, theme.person_color(int(person)))
+        people = index.data(PEOPLE_ROLE)
+        for row, person in enumerate(people):  # of two, one above the other
+            y = place.center().y() + (row - (len(people) - 1) / 2) * (BADGE + 1)
+            self._paint_badge(painter, place.left(), y, str(person), theme.person_color(person))
         text = place.adjusted(BADGE + 10, 5, 0, -6)
         room = int(text.width()) - painter.fontMetrics().horizontalAdvance(confidence) - 8
         painter.setPen(QColor(*theme.TEXT))
@@ -93,8 +99,8 @@ class EventRow(QStyledItemDelegate):
         painter.restore()
 
     @staticmethod
-    def _paint_badge(painter: QPainter, place: QRectF, person: str, color: theme.Color) -> None:
-        badge = QRectF(place.left(), place.center().y() - BADGE / 2, BADGE, BADGE)
+    def _paint_badge(painter: QPainter, x: float, y: float, person: str, color: theme.Color) -> None:
+        badge = QRectF(x, y - BADGE / 2, BADGE, BADGE)
         painter.setPen(Qt.NoPen)
         painter.setBrush(QColor(*color))
         painter.drawEllipse(badge)
@@ -141,4 +147,4 @@ class EventPanel(QFrame):
 
 def _texts(event: ActionEvent) -> tuple[str, ...]:
     length = "…" if event.end_s is None else f"{event.end_s - event.start_s:.1f} s"
-    return clock(event.start_s), length, str(event.person), readable(event.label), f"{event.confidence:.0%}"
+    return clock(event.start_s), length, numbers(event), readable(event.label), f"{event.confidence:.0%}"

@@ -1,4 +1,4 @@
-"""Texts in the picture: a plate beside each head, the heat legend, the one line of an empty picture."""
+"""Texts in the picture: a plate above each head or between two, the heat legend, the line of an empty picture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PyQt5.QtCore import QPointF, QRectF, Qt
 from PyQt5.QtGui import QColor, QFont, QFontMetricsF, QImage, QLinearGradient, QPainter, QPainterPath, QPen
 
 from app import heat, theme
-from app.scene import Figure, Legend
+from app.scene import Bond, Figure, Legend
 
 LEGEND_WIDTH = 150.0
 """Of the color bar, at 720 pixels; a longer title makes it wider."""
@@ -31,12 +31,29 @@ DIGITS = str.maketrans("123456789", "000000000")
 
 @dataclass(slots=True)
 class _Plate:
-    """A label before it is drawn: where it goes and how it is built."""
+    """A label before it is drawn: where it goes and how it is built.
 
-    figure: Figure
+    Attributes:
+        figures: Whose it is: one person's, or from left to right those of two who act together.
+        heads: Where lines to two people end; none for one, who stands below the plate.
+        badge: Diameter of a number's disc.
+    """
+
+    figures: tuple[Figure, ...]
+    label: str
+    detail: str
+    ink: theme.Color
+    is_selected: bool
     rect: QRectF
     badge: float
     label_width: float
+    heads: tuple[QPointF, ...] = ()
+
+    @property
+    def label_left(self) -> float:
+        """Distance of the text from the plate's left side."""
+        inset = (self.rect.height() - self.badge) / 2
+        return inset + len(self.figures) * (self.badge + inset) + inset
 
 
 class Labels:
@@ -59,10 +76,25 @@ class Labels:
             self._label, self._detail = (QFontMetricsF(font) for font in self._fonts)
             self._pictures.clear()
 
-    def paint(self, painter: QPainter, bounds: QRectF, people: Sequence[tuple[np.ndarray, Figure]]) -> None:
-        """Paints the plate of every person that has one, inside ``bounds`` and not on top of each other."""
-        plates = [self._measured(points, one) for points, one in people if one.label and len(_standing(points, one))]
-        for plate in _spread(plates, bounds):
+    def paint(
+        self,
+        painter: QPainter,
+        bounds: QRectF,
+        people: Sequence[tuple[np.ndarray, Figure]],
+        bonds: Sequence[Bond] = (),
+    ) -> None:
+        """Paints the plate of every person or two that have one, inside ``bounds`` and not on top of each other."""
+        heads = {one.body_id: _head(_standing(at, one)) for at, one in people if len(_standing(at, one))}
+        plates = [self._of_one(heads[one.body_id], one) for _, one in people if one.label and one.body_id in heads]
+        plates += [
+            self._of_two([heads[one.body_id] for one in bond.figures], bond)
+            for bond in bonds
+            if all(one.body_id in heads for one in bond.figures)
+        ]
+        plates = _spread(plates, bounds)
+        for plate in plates:
+            _paint_lines(painter, plate, self._unit)
+        for plate in plates:
             self._paint_plate(painter, plate)
 
     def paint_legend(self, painter: QPainter, bounds: QRectF, legend: Legend) -> None:
@@ -93,52 +125,79 @@ class Labels:
         painter.end()
         return picture
 
-    def _measured(self, points: np.ndarray, figure: Figure) -> _Plate:
-        drawn, unit = _standing(points, figure), self._unit
-        x, y = sorted(drawn[:, 0].tolist())[len(drawn) // 2], float(drawn[:, 1].min())
-        height = self._label.height() + 9 * unit
-        badge = height - 7 * unit
-        label_width = self._label.horizontalAdvance(figure.label)
-        width = badge + label_width + 20 * unit
-        if figure.detail:
-            width += self._detail.horizontalAdvance(figure.detail.translate(DIGITS)) + 8 * unit
-        rect = QRectF(x - width / 2, y - GAP * unit - height - 8 * unit, width, height)
-        return _Plate(figure, rect, badge, label_width)
+    def _of_one(self, head: QPointF, figure: Figure) -> _Plate:
+        return self._above(
+            head, (figure,), figure.label, figure.detail, ink=figure.ink, is_selected=figure.is_selected
+        )
+
+    def _of_two(self, heads: Sequence[QPointF], bond: Bond) -> _Plate:
+        """Above the higher head, halfway between the two; the left number is of who stands on the left."""
+        sides = sorted(zip(heads, bond.figures), key=lambda side: side[0].x())
+        above = QPointF(sum(head.x() for head in heads) / 2, min(head.y() for head in heads))
+        plate = self._above(
+            above - QPointF(0, 2 * GAP * self._unit),
+            tuple(figure for _, figure in sides),
+            bond.label,
+            bond.detail,
+            ink=theme.TEXT,
+            is_selected=bond.is_selected,
+        )
+        plate.heads = tuple(head - QPointF(0, GAP * self._unit) for head, _ in sides)
+        return plate
+
+    def _above(
+        self,
+        place: QPointF,
+        figures: tuple[Figure, ...],
+        label: str,
+        detail: str,
+        *,
+        ink: theme.Color,
+        is_selected: bool,
+    ) -> _Plate:
+        unit, height = self._unit, self._label.height() + 9 * self._unit
+        width = self._label.horizontalAdvance(label)
+        rect = QRectF(0, place.y() - GAP * unit - height - 8 * unit, 0, height)
+        plate = _Plate(figures, label, detail, ink, is_selected, rect, badge=height - 7 * unit, label_width=width)
+        width += plate.label_left + 10 * unit
+        if detail:
+            width += self._detail.horizontalAdvance(detail.translate(DIGITS)) + 8 * unit
+        rect.setWidth(width)
+        rect.moveLeft(place.x() - width / 2)
+        return plate
 
     def _paint_plate(self, painter: QPainter, plate: _Plate) -> None:
-        figure, rect, unit = plate.figure, plate.rect, self._unit
-        key = (figure.person, figure.color, figure.label, figure.ink, figure.is_selected, rect.width())
+        first, rect, unit = plate.figures[0], plate.rect, self._unit
+        who = tuple((figure.person, figure.color) for figure in plate.figures)
+        key = (who, plate.label, plate.ink, plate.is_selected, rect.width())
         self._copy(painter, rect, key, lambda onto, place: self._draw_plate(onto, place, plate))
-        if figure.detail:
+        if plate.detail:
             painter.setFont(self._fonts[1])
-            painter.setPen(QColor(*(figure.color if figure.is_action else theme.QUIET)))
-            left = _label_left(rect, plate.badge, unit) + plate.label_width + 7 * unit
+            painter.setPen(QColor(*(first.color if first.is_action and not plate.heads else theme.QUIET)))
+            left = rect.left() + plate.label_left + plate.label_width + 7 * unit
             painter.drawText(
-                QRectF(left, rect.top(), rect.right() - left, rect.height()), Qt.AlignVCenter, figure.detail
+                QRectF(left, rect.top(), rect.right() - left, rect.height()), Qt.AlignVCenter, plate.detail
             )
-        if figure.warm_up is not None:
-            _paint_progress(painter, rect, figure.warm_up, QColor(*figure.color), unit)
+        if first.warm_up is not None:
+            _paint_progress(painter, rect, first.warm_up, QColor(*first.color), unit)
 
     def _draw_plate(self, painter: QPainter, rect: QRectF, plate: _Plate) -> None:
-        """Draws what of a label seldom changes: the plate, the badge with the number, and what the person does."""
-        figure, unit = plate.figure, self._unit
-        color = QColor(*figure.color)
-        paint_plate(
-            painter, rect, rect.height() / 2, PLATE, rim=color if figure.is_selected else None, width=1.6 * unit
-        )
+        """Draws what of a label seldom changes: the plate, the badges with the numbers, and what is done."""
+        rim = QColor(*plate.figures[0].color) if plate.is_selected else None
+        paint_plate(painter, rect, rect.height() / 2, PLATE, rim=rim, width=1.6 * self._unit)
         inset = (rect.height() - plate.badge) / 2
-        badge = QRectF(rect.left() + inset, rect.top() + inset, plate.badge, plate.badge)
-        painter.setPen(Qt.NoPen)
-        painter.setBrush(color)
-        painter.drawEllipse(badge)
         painter.setFont(self._fonts[0])
-        painter.setPen(QColor(*theme.BACKGROUND))
-        painter.drawText(badge, Qt.AlignCenter, str(figure.person))
-        painter.setPen(QColor(*figure.ink))
-        left = _label_left(rect, plate.badge, unit)
-        painter.drawText(
-            QRectF(left, rect.top(), plate.label_width + 2, rect.height()), Qt.AlignVCenter, figure.label
-        )
+        for index, figure in enumerate(plate.figures):
+            left = rect.left() + inset + index * (plate.badge + inset)
+            badge = QRectF(left, rect.top() + inset, plate.badge, plate.badge)
+            painter.setPen(Qt.NoPen)
+            painter.setBrush(QColor(*figure.color))
+            painter.drawEllipse(badge)
+            painter.setPen(QColor(*theme.BACKGROUND))
+            painter.drawText(badge, Qt.AlignCenter, str(figure.person))
+        painter.setPen(QColor(*plate.ink))
+        text = QRectF(rect.left() + plate.label_left, rect.top(), plate.label_width + 2, rect.height())
+        painter.drawText(text, Qt.AlignVCenter, plate.label)
 
     def _draw_legend(self, painter: QPainter, plate: QRectF, legend: Legend) -> None:
         unit, pad, text_height = self._unit, 10 * self._unit, self._detail.height()
@@ -208,14 +267,25 @@ def _standing(points: np.ndarray, figure: Figure) -> np.ndarray:
     return points[np.isfinite(points).all(axis=1) if figure.is_lost else figure.state > 0]
 
 
-def _label_left(rect: QRectF, badge: float, unit: float) -> float:
-    return rect.left() + (rect.height() - badge) / 2 + badge + 6 * unit
+def _head(drawn: np.ndarray) -> QPointF:
+    """Where the label of (N, 2) joints stands above: over the middle of the body, at the height of the highest."""
+    return QPointF(sorted(drawn[:, 0].tolist())[len(drawn) // 2], float(drawn[:, 1].min()))
+
+
+def _paint_lines(painter: QPainter, plate: _Plate, unit: float) -> None:
+    """Leads from the plate of two people to each of them, in that person's color."""
+    x, y, reach = plate.rect.center().x(), plate.rect.bottom() - 1, plate.rect.width() / 2 - plate.rect.height() / 2
+    for head, figure in zip(plate.heads, plate.figures):
+        start = QPointF(min(max(head.x(), x - reach), x + reach), y)
+        for color, width in ((QColor(8, 10, 14), 5.0), (QColor(*figure.color), 2.6)):
+            painter.setPen(QPen(color, width * unit, Qt.SolidLine, Qt.RoundCap))
+            painter.drawLine(start, head)
 
 
 def _spread(plates: list[_Plate], bounds: QRectF) -> list[_Plate]:
     """Moves plates into the picture and apart: upwards, off the bodies, and where there is no room, downwards."""
     placed: list[_Plate] = []
-    for plate in sorted(plates, key=lambda one: (-one.rect.top(), one.figure.person)):
+    for plate in sorted(plates, key=lambda one: (-one.rect.top(), one.figures[0].person)):
         rect = plate.rect
         rect.moveLeft(min(max(rect.left(), bounds.left() + 4), bounds.right() - rect.width() - 4))
         rect.moveTop(min(max(rect.top(), bounds.top() + 4), bounds.bottom() - rect.height() - 4))

@@ -84,7 +84,8 @@ class ScenePainter:
         painter.restore()
         self._labels.use(painter, unit=view.unit)
         if scene.shows_labels:
-            self._labels.paint(painter, view.rect, [(view.place(one.points), one) for one in scene.figures])
+            people = [(view.place(one.points), one) for one in scene.figures]
+            self._labels.paint(painter, view.rect, people, scene.bonds)
         if scene.legend is not None:
             self._labels.paint_legend(painter, view.rect, scene.legend)
         if scene.message:

@@ -49,6 +49,23 @@ class Figure:
     shadow: np.ndarray | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Bond:
+    """What two people do together: a label between them in place of one beside each.
+
+    Attributes:
+        figures: The two, as drawn.
+        label: What they do.
+        detail: The quieter text beside it: the confidence.
+        is_selected: Whether the side panel shows one of them.
+    """
+
+    figures: tuple[Figure, Figure]
+    label: str
+    detail: str = ""
+    is_selected: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Legend:
     """The scale of the heat colors.
@@ -72,6 +89,7 @@ class Scene:
         size: (width, height) of the canvas, pixels.
         image: (height, width, 3) uint8 RGB, or None for the backdrop.
         figures: People, the farthest first.
+        bonds: What two of them do together.
         floor: The grid on the floor, or None.
         legend: The heat scale, or None without heat.
         is_mirrored: Whether left and right change places on the screen.
@@ -83,6 +101,7 @@ class Scene:
     size: tuple[int, int] = (1920, 1080)
     image: np.ndarray | None = None
     figures: tuple[Figure, ...] = ()
+    bonds: tuple[Bond, ...] = ()
     floor: FloorLines | None = None
     legend: Legend | None = None
     is_mirrored: bool = False

@@ -92,14 +92,14 @@ class Timeline(QSlider):
         start_x, end_x = self._x(action.start_s), self._x(end_s)
         if end_x < left or start_x > right:
             return
-        lane = (action.person - 1) % LANES
-        top = groove_y - 8 - (lane + 1) * (LANE_HEIGHT + 1)
-        color = QColor(*theme.person_color(action.person))
-        if action.end_s is not None:
-            color.setAlpha(190)
-        painter.setBrush(color)
         start_x = max(start_x, left)
-        painter.drawRoundedRect(QRectF(start_x, top, max(3.0, min(end_x, right) - start_x), LANE_HEIGHT), 2, 2)
+        for person in action.people:  # what two do together is in both lanes
+            top = groove_y - 8 - ((person - 1) % LANES + 1) * (LANE_HEIGHT + 1)
+            color = QColor(*theme.person_color(person))
+            if action.end_s is not None:
+                color.setAlpha(190)
+            painter.setBrush(color)
+            painter.drawRoundedRect(QRectF(start_x, top, max(3.0, min(end_x, right) - start_x), LANE_HEIGHT), 2, 2)
 
     def _span(self) -> tuple[float, float]:
         return float(EDGE), float(self.width() - EDGE)

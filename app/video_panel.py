@@ -7,7 +7,7 @@ from PyQt5.QtGui import QColor, QFont, QPainter
 
 from app import theme
 from app.presenter import Presenter, events_of
-from app.wording import class_name, clock, readable
+from app.wording import class_name, clock, numbers, readable
 from live.view import ActionEvent, PersonView, PipelineView
 
 PAD = 16.0
@@ -64,10 +64,15 @@ def _paint_person(painter: QPainter, inside: QRectF, top: float, one: PersonView
 
 def _paint_event(painter: QPainter, inside: QRectF, top: float, event: ActionEvent) -> float:
     length = "…" if event.end_s is None else f"{event.end_s - event.start_s:.1f} s"
-    painter.fillRect(QRectF(inside.left(), top + 2, 3, 2 * ROW - 8), QColor(*theme.person_color(event.person)))
+    height = (2 * ROW - 8) / len(event.people)
+    for index, person in enumerate(event.people):
+        painter.fillRect(
+            QRectF(inside.left(), top + 2 + index * height, 3, height), QColor(*theme.person_color(person))
+        )
     row = inside.adjusted(10, 0, 0, 0)
     _line(painter, row, top - 2, readable(event.label), f"{event.confidence:.0%}", theme.TEXT)
-    _line(painter, row, top + ROW - 6, f"{clock(event.start_s)}  ·  {length}", "", theme.QUIET)
+    who = f"  ·  {numbers(event)}" if event.other_person else ""
+    _line(painter, row, top + ROW - 6, f"{clock(event.start_s)}  ·  {length}{who}", "", theme.QUIET)
     return top + 2 * ROW + 4
 
 

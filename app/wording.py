@@ -6,7 +6,7 @@ import math
 
 from app import theme
 from live.sources.base import SourceStatus
-from live.view import PersonState, PersonView, PipelineView
+from live.view import ActionEvent, PersonState, PersonView, PipelineView
 from models.card import ModelCard
 
 STATE_TEXTS = {
@@ -59,8 +59,8 @@ def status_text(status: SourceStatus) -> str:
 
 
 def person_label(one: PersonView | None) -> tuple[str, str]:
-    """Returns the text beside a person and the quieter one after it."""
-    if one is None:
+    """Returns the text beside a person and the quieter one after it; none for who acts with another."""
+    if one is None or one.partner is not None:
         return "", ""
     if one.state is PersonState.ACTION and one.label:
         return readable(one.label), f"{one.confidence:.0%}"
@@ -103,5 +103,11 @@ def model_hint(view: PipelineView) -> str:
     return "\n".join([*lines, card.license] if card.license else lines)
 
 
+def numbers(event: ActionEvent) -> str:
+    """Returns who does it: "2", or "1 + 2" of two people together."""
+    return " + ".join(map(str, event.people))
+
+
 def _classes(card: ModelCard) -> str:
-    return f"{len(card.actions)} classes" + (" and a background" if card.background else "")
+    together = f", {len(card.pair_labels)} of them of two people together" if card.pair_labels else ""
+    return f"{len(card.actions)} classes{together}" + (" and a background" if card.background else "")

@@ -233,7 +233,7 @@ def _share(view: PipelineView) -> float:
 
 
 def _is_alike(one: ActionEvent, other: ActionEvent) -> bool:
-    return (one.person, one.body_id, one.label) == (other.person, other.body_id, other.label)
+    return (one.people, one.body_ids, one.label) == (other.people, other.body_ids, other.label)
 
 
 def _are_times_same(one: ActionEvent, other: ActionEvent) -> bool:

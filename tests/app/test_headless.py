@@ -152,9 +152,9 @@ def test_events_go_into_the_table_and_end_at_the_end(tmp_path: Path) -> None:
     shown[1] = view(person(1), time_s=0.5, events=(event(start_s=0.25), event(2, start_s=0.1, end_s=0.4, best=1)))
     render(shown, tmp_path / "a.mp4", events=tmp_path / "e.csv")
     assert list(csv.reader((tmp_path / "e.csv").read_text().splitlines())) == [
-        ["start_s", "end_s", "body", "label", "confidence", "latency_ms"],
-        ["0.100", "0.400", "102", "hurdle_step", "0.900", ""],
-        ["0.250", "1.000", "101", "deep_squat", "0.900", ""],
+        ["start_s", "end_s", "body", "label", "confidence", "latency_ms", "other_body"],
+        ["0.100", "0.400", "102", "hurdle_step", "0.900", "", ""],
+        ["0.250", "1.000", "101", "deep_squat", "0.900", "", ""],
     ]
 
 
