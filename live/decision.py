@@ -25,6 +25,8 @@ from skeleton.config import setting
 
 UNKNOWN = -2
 """What is claimed, in place of a class, while the unknown rule holds."""
+MOST_IDS = 16
+"""Changes of the tracking id that are remembered, to say which one an action began under."""
 SLACK_S = 1e-6
 """Sums of 1/30 s steps do not come out exactly."""
 
@@ -109,7 +111,7 @@ class PersonDecision:
     """The state machine of one person. All times are seconds on one clock that does not go backwards.
 
     Args:
-        body_id: Tracking id, for the events; an action keeps the one it was reported with when this is set anew.
+        body_id: Tracking id, set anew when it changes; an event carries the one at its start.
         person: The person's small number, for the events.
         rules: Thresholds, background and unknown rule.
         config: The rest of the settings.
@@ -118,6 +120,7 @@ class PersonDecision:
     def __init__(self, *, body_id: int, person: int, rules: DecisionRules, config: DecisionConfig) -> None:
         self.body_id, self._person = body_id, person
         self._rules, self._config = rules, config
+        self._ids: list[tuple[float, int]] = []  # since when which tracking id, oldest first
         self._time_s: float | None = None
         self._smoothed: np.ndarray = np.zeros(len(rules.labels))
         self._distance = 0.0
@@ -136,6 +139,8 @@ class PersonDecision:
         step_s = 0.0 if self._time_s is None else time_s - self._time_s
         self._smooth(probabilities, 0.0 if embedding is None else self._rules.distance(embedding), step_s)
         self._time_s = time_s
+        if not self._ids or self._ids[-1][1] != self.body_id:
+            self._ids = [*self._ids[-MOST_IDS:], (time_s, self.body_id)]
         best = int(np.argmax(self._smoothed))
         if self._action is not None:
             self._action.extend(float(self._smoothed[self._action.label]), step_s)
@@ -180,8 +185,14 @@ class PersonDecision:
             return ()
         # An action cannot have begun before the one it follows was over.
         start_s = max(since_s, *self._ended.values()) if self._ended else since_s
-        self._action = _Action(label, start_s, self.body_id, latest=float(self._smoothed[label]))
+        self._action = _Action(
+            label, start_s, self._id_at(start_s - self._rules.late_s), latest=float(self._smoothed[label])
+        )
         return (self._event(self._action, end_s=None),)
+
+    def _id_at(self, time_s: float) -> int:
+        """The tracking id at a time; the first that is known where that is earlier."""
+        return next((body_id for since_s, body_id in reversed(self._ids) if since_s <= time_s), self._ids[0][1])
 
     def _is_due(self, time_s: float) -> bool:
         """Whether the claim has held for long enough, and is not for an action that ended just before."""

@@ -126,6 +126,28 @@ def test_a_person_who_leaves_takes_the_label_along_and_starts_anew() -> None:
     np.testing.assert_allclose(verdict.probabilities, spread("bow", 0.8), rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("late_s", "changed_s", "expected"),
+    [
+        pytest.param(0.0, 0.5, 88, id="changed before it starts"),
+        pytest.param(0.0, 0.8, 88, id="changed as it starts"),
+        pytest.param(0.0, 0.9, 77, id="changed before it is reported"),
+        pytest.param(0.0, 1.3, 77, id="changed while it goes on"),
+        pytest.param(0.5, 0.5, 77, id="changed after the moment that it is dated to"),
+        pytest.param(0.5, 0.2, 88, id="changed before that moment"),
+    ],
+)
+def test_an_event_carries_the_tracking_id_at_its_start(late_s: float, changed_s: float, expected: int) -> None:
+    machine = decision(late_s=late_s)
+    events = []
+    for index in range(25):
+        machine.body_id = 88 if index * STEP_S > changed_s - 1e-6 else 77
+        events += machine.update(index * STEP_S, spread("wave", 0.9 if 8 <= index < 20 else 0.0)).events
+    started, ended = events
+    assert started.start_s == ended.start_s == pytest.approx(0.8 - late_s)
+    assert (started.body_id, ended.body_id) == (expected, expected)
+
+
 def test_the_confidence_is_the_mean_over_time_not_over_frames() -> None:
     machine = decision(dataclasses.replace(PLAIN, min_duration_s=0.0))
     machine.update(0.0, spread("wave", 0.9))
