@@ -66,6 +66,12 @@ def test_a_frame_that_was_polled_twice_is_shown_once_and_swapped_ones_in_order(t
     np.testing.assert_allclose(np.diff(body_track(found, 0)[1][:, 0, 0]), 0.02, atol=1e-6)
 
 
+def test_a_skeleton_of_another_sensor_is_left_out_because_its_clock_is_another(tmp_path: Path) -> None:
+    rows = [*walk(5), row(0.05, person=1, sensor="sensor-1"), row(0.1, person=1)]
+    found = open_recording(written(tmp_path, rows, TWO_PEOPLE))
+    assert [len(frame.bodies) for frame in found.frames] == [1, 1, 1, 2, 1]
+
+
 def test_joints_at_one_point_are_lost_ones(tmp_path: Path) -> None:
     joints = standing()
     joints[[2, 20]] = (0.31, 0.0, 0.4)  # where the recorder moved what was at zero

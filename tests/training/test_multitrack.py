@@ -69,6 +69,15 @@ def test_a_clip_is_one_scenario_without_a_gap_as_one_sensor_saw_it(archive: Path
     np.testing.assert_allclose(found[2].joints[0, 0], standing(0.6 * 13.0), atol=1e-6)
 
 
+def test_scenarios_that_follow_each_other_at_once_are_clips_of_their_own(tmp_path: Path) -> None:
+    rows = [*walk(31, scenario=4), *walk(40, start_s=31 / 30, scenario=5)]
+    found = clips(zipped(tmp_path / "data.zip", {PAIR: text(rows).encode()}))
+    assert [(LABELS[clip.item.label], len(clip.times_s)) for clip in found] == [
+        ("circling each other", 31),
+        ("changing places", 40),
+    ]
+
+
 def test_each_person_is_a_clip_that_ends_where_the_sensor_takes_them_for_another(archive: Path) -> None:
     found = [clip for clip in clips(archive) if clip.item.subject == 21]
     assert [clip.joints.shape[:2] for clip in found] == [(40, 1), (18, 1), (22, 1), (80, 1)]
