@@ -253,9 +253,9 @@ def test_saved_events_end_now_when_they_still_go_on(
     shows(window, pipeline, person(1), time_s=4.0, events=(event(start_s=2.0), over))
     window.save_events(tmp_path / "events.csv")
     assert (tmp_path / "events.csv").read_text().splitlines() == [
-        "start_s,end_s,body,label,confidence,latency_ms",
-        "1.000,3.000,102,deep_squat,0.900,12.2",
-        "2.000,4.000,101,deep_squat,0.900,",
+        "start_s,end_s,body,label,confidence,latency_ms,other_body",
+        "1.000,3.000,102,deep_squat,0.900,12.2,",
+        "2.000,4.000,101,deep_squat,0.900,,",
     ]
 
 
