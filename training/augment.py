@@ -32,6 +32,7 @@ class Strength:
         joint_dropout: Share of joints that are lost for a stretch of the window.
         limb_dropout: Share of windows in which a limb, or both arms, are lost all the time.
         mirror: Share of windows that are mirrored.
+        swap: Share of windows in which the first and the second person change places.
     """
 
     rotation_deg: float = 0.0
@@ -42,6 +43,7 @@ class Strength:
     joint_dropout: float = 0.0
     limb_dropout: float = 0.0
     mirror: float = 0.0
+    swap: float = 0.0
 
 
 def augment(
@@ -59,6 +61,9 @@ def augment(
     if strength.mirror:
         chosen = _random((batch,), generator) < strength.mirror
         joints, seen, labels = mirror(joints, seen, labels, chosen=chosen, layout=layout, mirror_labels=mirror_labels)
+    if strength.swap and joints.shape[1] == 2:  # nobody is the first person in live use
+        chosen = (_random((batch,), generator) < strength.swap)[:, None, None, None]
+        joints, seen = torch.where(chosen[..., None], joints.flip(1), joints), torch.where(chosen, seen.flip(1), seen)
     largest_deg = torch.tensor([strength.tilt_deg, strength.rotation_deg, strength.tilt_deg], device=joints.device)
     angles = _symmetric((batch, 3), generator) * largest_deg.deg2rad()
     factor = 1 + strength.size * _symmetric((batch, 1), generator)

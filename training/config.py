@@ -76,6 +76,9 @@ class TrainingConfig:
     joint_dropout: float = setting(0.02, "share of joints that are lost for a random part of a window")
     limb_dropout: float = setting(0.0, "share of windows that lose a limb, or both arms, all the time")
     mirror_share: float = setting(0.5, "share of windows that are mirrored, with their labels")
+    swap_share: float = setting(
+        0.5, "share of windows in which the first and the second person change places; for data of two people"
+    )
     background_share: float = setting(
         0.0, "share of each batch that shows no trained action, for a class of its own; 0 trains no such class"
     )
@@ -113,6 +116,7 @@ class TrainingConfig:
             "joint_dropout",
             "limb_dropout",
             "mirror_share",
+            "swap_share",
             "pause_share",
         )
         ranges: dict[str, tuple[float, float]] = dict.fromkeys(shares, (0.0, 1.0))

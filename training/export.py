@@ -20,7 +20,7 @@ from skeleton import config as settings_file
 from skeleton.errors import TrainingDataError
 from training import batches, features, protocols
 from training.background import label_of, labels_with
-from training.cache import open_cache
+from training.cache import Cache, open_cache
 from training.evaluate import DETAILS
 from training.run import MODEL, Run, open_run
 from training.taught import taught
@@ -90,6 +90,7 @@ def export(
         span_s=training.span_s,
         lag_s=training.lag_s if training.stream_share else 0.0,
         persons=cache.persons,
+        pair_labels=pair_labels(cache, split.train, background=background),
         attention_range=attention_range(network, joints, seen),
         background=background,
         feature_centers=centers,
@@ -131,6 +132,21 @@ def trained_network(run: Run) -> tuple[nn.Module, int]:
     except (KeyError, RuntimeError):
         raise TrainingDataError(f"The checkpoint of {run.path} does not fit its settings.") from None
     return network.eval(), state["epoch"]
+
+
+def pair_labels(cache: Cache, clips: np.ndarray, *, background: str = "") -> tuple[str, ...]:
+    """Returns the labels of what two people do together: most of their clips show two.
+
+    Args:
+        cache: The data set.
+        clips: Indices of those that count.
+        background: The label that means no action, which is never one of two people.
+    """
+    labels, is_of_two = cache.clips["label"][clips], cache.clips["persons"][clips] >= 2
+    shares = (
+        is_of_two[labels == number].mean() if (labels == number).any() else 0 for number in range(len(cache.labels))
+    )
+    return tuple(label for label, share in zip(cache.labels, shares) if share > 0.5 and label != background)
 
 
 @torch.no_grad()

@@ -15,6 +15,7 @@ import numpy as np
 from live import offline
 from live.decision import DecisionConfig
 from live.engine import Recognizes
+from live.recognizer import ABSENT
 from live.sources.replay import ReplaySource
 from live.view import ModelInfo, PersonState, PipelineView, Recognition
 from models.card import ModelCard
@@ -83,10 +84,11 @@ class Overheard:
         return self._recognizer.warning
 
     def recognize(self, windows: Sequence[Window]) -> list[Recognition]:
-        """Passes on what the recognizer answers."""
+        """Passes on what the recognizer answers; what it says of two people is not said of one of them."""
         answers = self._recognizer.recognize(windows)
         for answer in answers:
-            self.heard.setdefault(answer.body_ids[0], []).append(answer)
+            if all(other == ABSENT for other in answer.body_ids[1:]):
+                self.heard.setdefault(answer.body_ids[0], []).append(answer)
         return answers
 
 
@@ -128,9 +130,10 @@ def _take(view: PipelineView, seen: dict[int, _Seen], number_of: dict[str, int],
         row.times_s.append(time_s)
         row.labels.append(NOTHING if person.label is None else number_of[person.label])
     for event in view.events:
-        if event.end_s is not None and event.body_id in seen:
-            segment = Segment(event.start_s, event.end_s, number_of[event.label])
-            seen[event.body_id].events.append(segment)
+        for body_id in event.body_ids if event.end_s is not None else ():
+            if body_id in seen:
+                segment = Segment(event.start_s, event.end_s, number_of[event.label])
+                seen[body_id].events.append(segment)
 
 
 def _outcome(

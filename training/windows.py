@@ -170,6 +170,7 @@ def strength(config: TrainingConfig) -> Strength:
         joint_dropout=config.joint_dropout,
         limb_dropout=config.limb_dropout,
         mirror=config.mirror_share,
+        swap=config.swap_share,
     )
 
 

@@ -145,3 +145,26 @@ def test_strength_zero_changes_nothing_and_a_seed_repeats(batch: tuple[Tensor, T
     )
     assert all(torch.equal(a, b) for a, b in zip(run(strong), run(strong)))
     assert not torch.allclose(run(strong)[0], batch[0], atol=1e-3)
+
+
+def test_two_people_change_places_whole_and_one_person_never(batch: tuple[Tensor, Tensor, Tensor]) -> None:
+    joints, seen, labels = batch
+    assert joints.shape[1] == 2
+
+    def swapped(share: float, people: int) -> tuple[Tensor, Tensor, Tensor]:
+        return augment.augment(
+            joints[:, :people],
+            seen[:, :people],
+            labels,
+            strength=Strength(swap=share),
+            layout=LAYOUT,
+            mirror_labels=SWAPPED,
+            generator=torch.Generator().manual_seed(4),
+        )
+
+    always, known, same = swapped(1.0, 2)
+    torch.testing.assert_close(always, joints.flip(1), rtol=0, atol=1e-5)
+    assert torch.equal(known, seen.flip(1)) and torch.equal(same, labels)
+    sometimes = [torch.equal(one, other) for one, other in zip(swapped(0.5, 2)[1], seen)]
+    assert 0 < sum(sometimes) < len(sometimes)
+    torch.testing.assert_close(swapped(1.0, 1)[0], joints[:, :1], rtol=0, atol=1e-5)
