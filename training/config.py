@@ -49,6 +49,12 @@ class TrainingConfig:
     patience: int = setting(0, "epochs without a better validation after which a run ends early; 0 never")
     validation_subjects: int = setting(1, "training people who validate instead; 0 trains on all, last epoch counts")
     validation_fold: int = setting(0, "which training people validate, counted from 0 in the order of their numbers")
+    keep: str = setting(
+        "best",
+        "epoch that a run gives: best on the validation people, where there are any, or last; few of them choose by "
+        "chance, and a fold must end as the run does that all train",
+        choices=("best", "last"),
+    )
     leave_out: tuple[str, ...] = setting(
         (),
         "labels that the network is not taught: their clips neither train nor validate, to be unknown actions later",

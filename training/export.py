@@ -108,7 +108,7 @@ def export(
 def model_of(run: Run, data: Path | None = None) -> Path:
     """Returns the model file in a run folder, exported now where there is none or the run went on since."""
     model = run.path / MODEL
-    checkpoint = run.path / f"{_checkpoint(run)}.pt"
+    checkpoint = run.path / f"{run.checkpoint}.pt"
     if not model.is_file() or (checkpoint.is_file() and model.stat().st_mtime < checkpoint.stat().st_mtime):
         export(run.path, model, data=data)
     return model
@@ -120,7 +120,7 @@ def trained_network(run: Run) -> tuple[nn.Module, int]:
     Raises:
         TrainingDataError: No checkpoint, or one that does not fit the run's settings.
     """
-    state = run.load(_checkpoint(run))
+    state = run.load(run.checkpoint)
     if not state["epoch"]:
         raise TrainingDataError(f"The run {run.path} must have finished an epoch, but has not.", remedy="Train on.")
     shape = run.settings.network_config(
@@ -199,10 +199,6 @@ def _trained_on(run: Run, epoch: int) -> dict[str, Any]:
 def _background(known: dict[str, Any]) -> dict[str, Any]:
     """What a card says of a run's background: not where it lay."""
     return {key: known[key] for key in ("label", "pauses", "datasets") if key in known}
-
-
-def _checkpoint(run: Run) -> str:
-    return "best" if run.facts["subjects"].get("validation") else "last"
 
 
 def _read(file: Path) -> dict[str, Any]:

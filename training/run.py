@@ -65,6 +65,12 @@ class Run:
         """The number that all randomness follows from."""
         return int(self.facts["seed"])
 
+    @property
+    def checkpoint(self) -> str:
+        """What the run gives: "best" on validation people, or "last" without any or where that is asked."""
+        validated = self.facts["subjects"].get("validation")
+        return "best" if validated and self.settings.training.keep == "best" else "last"
+
     def save(self, name: str, state: dict[str, Any]) -> None:
         """Writes a checkpoint ("last" or "best"), all or nothing."""
         content = io.BytesIO()  # written by ourselves: PyTorch tells of a full disk by a RuntimeError

@@ -92,7 +92,7 @@ def summary(runs: Sequence[Run]) -> dict[str, Any]:
     """Returns for each run the numbers of the epoch that counts, and mean and deviation over the runs."""
     rows = []
     for run in runs:
-        state = run.load("best" if run.facts["subjects"].get("validation") else "last")
+        state = run.load(run.checkpoint)
         rows.append({"seed": run.seed} | {name: state["rows"][-1][name] for name in SUMMARIZED})
     numbers = {name: [row[name] for row in rows] for name in SUMMARIZED}
     known = {name: values for name, values in numbers.items() if all(map(math.isfinite, values))}

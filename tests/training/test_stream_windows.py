@@ -17,6 +17,7 @@ from tests.training.test_resume import require_same_run, stop_after
 from training import background, config, protocols, train
 from training.batches import Shelf
 from training.cache import open_cache
+from training.export import trained_network
 from training.learner import Learner
 from training.processes import Processes
 from training.stream_windows import NOISE_M, STILL_SHARE, StreamWindows
@@ -161,3 +162,13 @@ def test_a_run_with_streams_goes_on_bit_for_bit(
         with pytest.raises(AppError, match="1 of 2 epochs are saved"):
             train.train(output=tmp_path / "stopped", **asked)  # type: ignore[arg-type]
     require_same_run(train.resume(tmp_path / "stopped", is_exported=False), whole)
+
+
+def test_a_run_gives_its_last_epoch_where_that_is_asked(synthetic: Path, tmp_path: Path) -> None:
+    for keep, epoch in (("last", 3), ("best", 1)):
+        chosen = config.load(assignments=[*SMALL, "epochs=3", f"keep={keep}"])
+        run = train.train(
+            data=synthetic, protocol="odd-even", output=tmp_path / keep, settings=chosen, is_exported=False
+        )
+        run.save("best", run.load("last") | {"epoch": 1})  # as if nothing had become better after the first
+        assert trained_network(run)[1] == epoch
