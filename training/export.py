@@ -97,7 +97,7 @@ def export(
         feature_scale=scale,
         expects_leveled=training.leveled,
         trained_on=_trained_on(run, epoch),
-        results=summary([_read(file) for file in results]) | ({"note": note} if note else {}),
+        results=summary([read_result(file) for file in results]) | ({"note": note} if note else {}),
         recipe=settings_file_values(run),
         license=f"{WEIGHTS_LICENSE}. Data: {cache.license}.",
     )
@@ -201,7 +201,8 @@ def _background(known: dict[str, Any]) -> dict[str, Any]:
     return {key: known[key] for key in ("label", "pauses", "datasets") if key in known}
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read_result(file: Path) -> dict[str, Any]:
+    """Reads what ``evaluate --json`` printed; raises ``TrainingDataError`` for anything else."""
     try:
         if file.stat().st_size > LARGEST_RESULTS:
             raise TrainingDataError(f"{file} is larger than a result of 'python -m training evaluate --json'.")

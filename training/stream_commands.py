@@ -1,4 +1,4 @@
-"""The commands about streams: ``evaluate-stream | calibrate``, with their flags.
+"""The commands about streams: ``evaluate-stream | calibrate``, and ``card`` for what they find, with their flags.
 
 What computes is imported by the command that needs it, so that --help answers at once.
 """
@@ -18,6 +18,7 @@ def add_to(command: AddCommand) -> None:
     """Adds the commands to the command line."""
     _add_evaluate(command("evaluate-stream", _evaluate, "Measures a model on long streams, beside plain arg-max."))
     _add_calibrate(command("calibrate", _calibrate, "Fits temperature and thresholds on validation people."))
+    _add_card(command("card", _card, "Shows what a model file says of itself, or adds what was measured."))
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -68,6 +69,15 @@ def _calibrate(options: argparse.Namespace) -> None:
         seed=options.seed,
     )
     print(json.dumps(result, ensure_ascii=False) if options.json else _fitted(result))
+
+
+def _card(options: argparse.Namespace) -> None:
+    from training.described import as_text, describe
+
+    changes = {"name": options.name, "results": options.results, "streams": options.streams, "note": options.note}
+    if any(changes.values()) != (options.output is not None):
+        raise ConfigError("--output FILE goes with what is to be changed: --name, --results, --streams or --note.")
+    print(as_text(describe(options.model, options.output, **changes)))
 
 
 def _fitted(result: dict[str, Any]) -> str:
@@ -158,6 +168,22 @@ def _add_calibrate(parser: argparse.ArgumentParser) -> None:
         "--false-alarms", metavar="N", type=_rate, default=1.0, help="how many a minute are bearable (default 1)"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_card(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="FILE.onnx", type=Path)
+    parser.add_argument("--output", metavar="FILE.onnx", type=Path, help="the file with the changed card")
+    parser.add_argument("--name", metavar="NAME", default="", help="for people")
+    parser.add_argument(
+        "--results",
+        metavar="FILE",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="what evaluate --json printed of it",
+    )
+    parser.add_argument("--streams", metavar="FILE", type=Path, help="what evaluate-stream --json printed")
+    parser.add_argument("--note", metavar="TEXT", default="", help="what a reader of the results has to know")
 
 
 def _rate(text: str) -> float:
