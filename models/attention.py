@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
@@ -65,16 +66,22 @@ class CoupledAttention(nn.Module):
 
     def forward(self, joints: Tensor) -> Attended:
         """Applies the attention to joints (N, 3, T, V)."""
-        spatial = self._weigh(joints.permute(0, 3, 1, 2), self.spatial_weight, self.spatial_bias)  # (N, V)
-        temporal = self._weigh(joints.permute(0, 2, 1, 3), self.temporal_weight, self.temporal_bias)  # (N, T)
+        spatial = self._weigh(joints, self.spatial_weight, self.spatial_bias, size=(joints.shape[2], 1))  # (N, V)
+        temporal = self._weigh(joints, self.temporal_weight, self.temporal_bias, size=(1, joints.shape[3]))  # (N, T)
         coupled = temporal.unsqueeze(2) * spatial.unsqueeze(1)  # (N, T, V), equation (2)
         return Attended(joints * coupled.unsqueeze(1), spatial, temporal)
 
-    def _weigh(self, items: Tensor, weight: nn.Parameter | None, bias: nn.Parameter | None) -> Tensor:
-        """Returns one weight (N, I) for each of I items, from their numbers (N, I, 3, J)."""
+    def _weigh(
+        self, joints: Tensor, weight: nn.Parameter | None, bias: nn.Parameter | None, *, size: tuple[int, int]
+    ) -> Tensor:
+        """Returns one weight (N, I) for each item, a frame or a joint, of which all others lie within ``size``.
+
+        One row of weights for all items is a convolution whose kernel is as large as an item: unlike a product with
+        a matrix it needs no item's numbers to lie side by side.
+        """
         if weight is None or bias is None:
-            return torch.ones_like(items[:, :, 0, 0])
-        return self.activate(items.flatten(2) @ weight + bias)  # (N, I, 3J) @ (3J,)
+            return torch.ones_like(joints[:, 0, 0, :] if size[1] == 1 else joints[:, 0, :, 0])
+        return self.activate(functional.conv2d(joints, weight.reshape(1, 3, *size)).flatten(1) + bias)
 
 
 def _drawn(inputs: int, items: int, bias: float) -> tuple[nn.Parameter, nn.Parameter]:

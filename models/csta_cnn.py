@@ -20,7 +20,7 @@ from models.normalize import Normalize
 
 def motion(positions: Tensor) -> Tensor:
     """Returns the difference of each frame to the next, (N, 3, T, V) as the input; the last frame's is zero."""
-    return functional.pad(positions[:, :, 1:] - positions[:, :, :-1], (0, 0, 0, 1))
+    return functional.pad(positions, (0, 0, 0, 1), mode="replicate")[:, :, 1:] - positions
 
 
 class StreamOutput(NamedTuple):
@@ -34,7 +34,8 @@ class StreamOutput(NamedTuple):
 class ConvolutionBlock(nn.Module):
     """Convolution 3x3, batch normalization (where wanted), ReLU, max-pool 2, over images (N, C, *size).
 
-    The pooling comes before the ReLU: the numbers are the same, and the ReLU has a quarter of them to go through.
+    In training the pooling comes before the ReLU: the numbers are the same, and the ReLU has a quarter of them to go
+    through. In use it comes after it, where a runtime makes it part of the convolution.
     On a side of odd length the pooling leaves out the last line, so that line is not computed: at 30 frames and 30
     interpolated joints this saves a fifth of the work and changes no output.
     """
@@ -48,8 +49,10 @@ class ConvolutionBlock(nn.Module):
         self.norm = nn.BatchNorm2d(outputs) if batch_norm else nn.Identity()
 
     def forward(self, image: Tensor) -> Tensor:
-        image = self.convolution(functional.pad(image, self.padding))
-        return torch.relu(functional.max_pool2d(self.norm(image), 2))
+        image = self.norm(self.convolution(functional.pad(image, self.padding)))
+        if self.training:
+            return torch.relu(functional.max_pool2d(image, 2))
+        return functional.max_pool2d(torch.relu(image), 2)
 
 
 class Stream(nn.Module):
@@ -127,10 +130,10 @@ class CstaCnn(nn.Module):
         if rows is not None:
             streams = tuple(_spread(stream, rows) for stream in streams)
 
-        features = torch.cat([stream.features for stream in streams], dim=1)  # (B M, 2F)
-        features = features.unflatten(0, (-1, shape[0]))  # (B, M, 2F)
         # Features come out of a ReLU: with 0 in its place an absent person never wins the maximum.
-        features = (features * present.unsqueeze(2)).amax(dim=1)  # (B, 2F)
+        features = torch.cat([stream.features for stream in streams], dim=1) * present.reshape(-1, 1)  # (B M, 2F)
+        if shape[0] > 1:
+            features = features.unflatten(0, (-1, shape[0])).amax(dim=1)  # (B, 2F)
         embedding = self.hidden(features)
         return NetworkOutput(
             logits=self.classifier(embedding),
@@ -166,5 +169,5 @@ def _spread(stream: StreamOutput, rows: Tensor) -> StreamOutput:
 
 def _shown(weights: list[Tensor], present: Tensor) -> Tensor:
     """Returns (B, M, X) absolute attention, mean over the streams' (B M, X), 0 for an absent person."""
-    mean = torch.stack([weight.abs() for weight in weights]).mean(dim=0)
+    mean = sum(weight.abs() for weight in weights) / len(weights)
     return mean.unflatten(0, (-1, present.shape[1])) * present.unsqueeze(2)

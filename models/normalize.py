@@ -3,13 +3,15 @@
 All of it is part of the exported graph, so whoever runs a model file feeds it meters and a mask and nothing else.
 Only elementwise arithmetic is used: under autocast a matrix product would round positions to 8 bits, and the motion
 stream lives on differences of millimeters. Coordinates come first, (3, T, V), as the convolutions want them: a mask
-then applies to whole planes, which a runtime does several times faster than three numbers at a time.
+then applies to whole planes, which a runtime does several times faster than three numbers at a time. Every step
+costs a runtime some microseconds however little it computes, so axes of size 1 are kept rather than removed and put
+back, and 0 and 1 are multiplied rather than asked about.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -25,6 +27,14 @@ SHORTEST_SHOULDER_LINE_M = 0.02
 SHORTEST_TORSO_M = 0.05
 TYPICAL_TORSO_M = 0.5
 """Stands in for a torso that was not seen or is shorter than ``SHORTEST_TORSO_M``."""
+
+_DIRECTIONS = {
+    "_ahead": (1.0, 0.0, 0.0),
+    "_upright": (0.0, 1.0, 0.0),
+    "_level": (1.0, 0.0, 1.0),
+    "_crossed": (1.0, 0.0, -1.0),
+}
+"""Along x, y, z: constants of the turn."""
 
 
 class Normalized(NamedTuple):
@@ -69,100 +79,124 @@ class Normalize(nn.Module):
         self.axes = body_axes(joints)
         self.fill, self.center, self.turn, self.scale = fill, center, turn, scale
         self.facing_error_deg = facing_error_deg
+        for name, axes in _DIRECTIONS.items():
+            self.register_buffer(name, torch.tensor(axes).reshape(3, 1, 1), persistent=False)
 
     def forward(self, joints: Tensor, seen: Tensor) -> Normalized:
         """Normalizes joints (B, M, T, V, 3) in meters, of which seen (B, M, T, V) says which to believe."""
         joints = joints.movedim(4, 2).contiguous()  # (B, M, 3, T, V)
-        seen = (seen > 0.5) & (joints.abs().sum(dim=2) < FARTHEST_M)
+        size = joints.abs().sum(dim=2, keepdim=True)
+        seen = (seen.unsqueeze(2) > 0.5) & (size < FARTHEST_M)  # (B, M, 1, T, V)
         # where, never a product: NaN times zero is NaN.
-        joints = torch.where(seen.unsqueeze(2), joints, 0.0)
+        joints = torch.where(seen, joints, 0.0)
         weight = seen.to(joints.dtype)
-        ever = weight.amax(dim=2)  # (B, M, V)
-        present = ever.amax(dim=2)  # (B, M)
+        ever = weight.amax(dim=3, keepdim=True)  # (B, M, 1, 1, V)
+        present = ever.amax(dim=4, keepdim=True)  # (B, M, 1, 1, 1)
 
-        filled = _fill(joints, weight)
-        root = self._root(joints, weight, filled, ever)  # (B, M, 3, T)
-        filled = torch.where(ever[:, :, None, None] > 0.5, filled, root.unsqueeze(4))
+        filled = _fill(joints, weight, running=_running_trained if self.training else _running)
+        never = 1 - ever
+        root = self._root(joints, weight, filled, never)  # (B, M, 3, T, 1)
+        filled = filled + never * root  # what was never seen is 0 until here
 
-        result = self._transform(filled, self._reference(filled, present), self._reference(ever, present))
-        shown = present[:, :, None, None, None] > 0.5
-        if not self.fill:
-            shown = shown & seen.unsqueeze(2)
-        return Normalized(torch.where(shown, result, 0.0), present)
+        result = self._transform(filled, root, ever, present)
+        return Normalized(result if self.fill else result * weight, present.flatten(1))
 
-    def _root(self, joints: Tensor, weight: Tensor, filled: Tensor, ever: Tensor) -> Tensor:
-        """Returns (B, M, 3, T): each person's center joint, or the mean seen joint where it was never seen."""
-        count = weight.sum(dim=(2, 3)).clamp(min=1.0)  # (B, M)
-        mean = joints.sum(dim=(3, 4)) / count.unsqueeze(2)  # (B, M, 3)
-        known = ever[:, :, self.axes.center, None, None] > 0.5
-        return torch.where(known, filled[..., self.axes.center], mean.unsqueeze(3))
+    def _root(self, joints: Tensor, weight: Tensor, filled: Tensor, never: Tensor) -> Tensor:
+        """Returns (B, M, 3, T, 1): each person's center joint, or the mean seen joint where it was never seen."""
+        count = weight.sum(dim=(3, 4), keepdim=True).clamp(min=1.0)
+        mean = joints.sum(dim=(3, 4), keepdim=True) / count  # (B, M, 3, 1, 1)
+        center = self.axes.center
+        return _joint(filled, center) + _joint(never, center) * mean
 
-    @staticmethod
-    def _reference(values: Tensor, present: Tensor) -> Tensor:
-        """Returns person 1's part of ``values`` (B, M, ...), or person 2's where person 1 is absent."""
-        if values.shape[1] == 1:
-            return values[:, 0]
-        first = present[:, 0].reshape(-1, *[1] * (values.dim() - 2)) > 0.5
-        return torch.where(first, values[:, 0], values[:, 1])
-
-    def _transform(self, joints: Tensor, reference: Tensor, ever: Tensor) -> Tensor:
-        """Moves joints (B, M, 3, T, V) into the axes of a reference person (B, 3, T, V), seen ever (B, V)."""
+    def _transform(self, joints: Tensor, root: Tensor, ever: Tensor, present: Tensor) -> Tensor:
+        """Moves joints (B, M, 3, T, V) into the axes of person 1, and an absent person's to 0."""
         if self.center:
-            joints = joints - reference[:, None, :, :1, self.axes.center, None]
-        if self.turn:
-            cosine, sine = (part[:, None, None, None] for part in self._turn(reference, ever))
-            x, y, z = joints.unbind(dim=2)  # each (B, M, T, V)
-            joints = torch.stack((cosine * x + sine * z, y, cosine * z - sine * x), dim=2)
+            joints = joints - _of_first(root[:, :, :, :1], present)
+        factor = present
         if self.scale:
-            joints = joints * self._scale(reference, ever)[:, None, None, None, None]
-        return joints
+            factor = factor * _of_first(self._scale(joints, ever), present)
+        if not self.turn:
+            return joints * factor
+        cosine, sine = self._turn(joints, ever, present)  # (B, 1, 1, 1, 1)
+        # x' = cx + sz, y' = y, z' = cz - sx, all at once: each axis itself, and then x and z in each other's place.
+        same = cosine * self._level + self._upright
+        crossed = sine * self._crossed
+        return joints * (same * factor) + joints.flip(2) * (crossed * factor)
 
-    def _turn(self, reference: Tensor, ever: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns cosine and sine (B,) of the turn about y; 1 and 0 where the shoulders give no direction."""
+    def _turn(self, joints: Tensor, ever: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns cosine and sine (B, 1, 1, 1, 1) of the turn about y; 1 and 0 where shoulders give no direction."""
         left, right = self.axes.left_shoulder, self.axes.right_shoulder
+        mean = joints.mean(dim=3, keepdim=True)
         # A person who faces the sensor has the right shoulder on the side of +x.
-        line = (reference[..., right] - reference[..., left]).mean(dim=2)  # (B, 3)
-        length = (line[:, 0].square() + line[:, 2].square()).clamp(min=1e-12).sqrt()
-        clear = (length > SHORTEST_SHOULDER_LINE_M) & (ever[:, left] * ever[:, right] > 0.5)
-        cosine, sine = torch.where(clear, line[:, 0] / length, 1.0), torch.where(clear, line[:, 2] / length, 0.0)
+        line = _of_first((_joint(mean, right) - _joint(mean, left)) * self._level, present)  # (B, 1, 3, 1, 1)
+        both = _of_first(_joint(ever, left) * _joint(ever, right), present)
+        length = torch.linalg.vector_norm(line, dim=2, keepdim=True)
+        clear = length * both > SHORTEST_SHOULDER_LINE_M
+        direction = torch.where(clear, line / length.clamp(min=1e-6), self._ahead)
+        cosine, sine = direction[:, :, :1], direction[:, :, 2:]
         if not (self.training and self.facing_error_deg):
             return cosine, sine
         error = (2 * torch.rand_like(cosine) - 1) * math.radians(self.facing_error_deg)  # seeded as dropout is
         return cosine * error.cos() - sine * error.sin(), sine * error.cos() + cosine * error.sin()
 
-    def _scale(self, reference: Tensor, ever: Tensor) -> Tensor:
-        """Returns (B,) factors that give the mean torso length 1."""
+    def _scale(self, joints: Tensor, ever: Tensor) -> Tensor:
+        """Returns (B, M, 1, 1, 1) factors that give each person's mean torso length 1."""
         low, high = self.axes.center, self.axes.chest
-        torso = reference[..., high] - reference[..., low]  # (B, 3, T)
-        length = torso.square().sum(dim=1).clamp(min=1e-12).sqrt().mean(dim=1)
-        known = (length > SHORTEST_TORSO_M) & (ever[:, low] * ever[:, high] > 0.5)
+        torso = _joint(joints, high) - _joint(joints, low)  # (B, M, 3, T, 1)
+        length = torch.linalg.vector_norm(torso, dim=2, keepdim=True).mean(dim=3, keepdim=True)
+        known = length * _joint(ever, low) * _joint(ever, high) > SHORTEST_TORSO_M
         return torch.where(known, length, TYPICAL_TORSO_M).reciprocal()
 
 
-def _fill(joints: Tensor, weight: Tensor) -> Tensor:
+def _joint(values: Tensor, joint: int) -> Tensor:
+    """Returns one joint's part (..., 1) of values (..., V)."""
+    return values[..., joint : joint + 1]
+
+
+def _of_first(values: Tensor, present: Tensor) -> Tensor:
+    """Returns person 1's part (B, 1, ...) of ``values`` (B, M, ...), or person 2's where person 1 is absent."""
+    if values.shape[1] == 1:
+        return values
+    return torch.where(present[:, :1] > 0.5, values[:, :1], values[:, 1:])
+
+
+def _fill(joints: Tensor, weight: Tensor, *, running: Callable[..., Tensor]) -> Tensor:
     """Gives each joint in each frame its nearest seen position in time, the earlier of two equally near.
 
+    Frames are told by their distance to a moment well before the window, or after it: 0 then stands for none, and the
+    largest so far belongs to the last seen frame.
+
     Args:
-        joints: (B, M, 3, T, V), finite.
-        weight: (B, M, T, V), 1 seen, 0 not.
+        joints: (B, M, 3, T, V), 0 where unseen.
+        weight: (B, M, 1, T, V), 1 seen, 0 not.
+        running: One of the functions below.
 
     Returns:
-        (B, M, 3, T, V); a joint that was never seen keeps some value of its own.
+        (B, M, 3, T, V); 0 for a joint that was never seen.
     """
-    frames = joints.shape[3]
-    never = 4.0 * frames  # farther than any frame of the window
+    frames, count = joints.shape[3:]
     time = torch.arange(frames, device=joints.device, dtype=joints.dtype)[:, None]  # (T, 1)
-    before = _running_maximum(torch.where(weight > 0.5, time, -never), lowest=-never)
-    after = _running_maximum(torch.where(weight > 0.5, -time, -never).flip(2), lowest=-never).flip(2).neg()
-    nearest = torch.where(time - before <= after - time, before, after).clamp(0, frames - 1)
-    return joints.gather(3, nearest.long().unsqueeze(2).expand(-1, -1, 3, -1, -1))
+    begin, end = -2 * frames, 3 * frames  # each farther from any frame than two frames are from each other
+    flat = weight.flatten(0, 2)  # (B M, T, V)
+    before, after = running(flat * (time - begin)), running(flat * (end - time), from_end=True)
+    is_before = before - after >= 2 * time - (begin + end)  # the one before is nearer, or as near
+    nearest = torch.where(is_before, before + begin, end - after).clamp(0, frames - 1)  # (B M, T, V)
+    # Along one axis of frames and joints, where the runtime gathers whole rows at a time.
+    place = nearest * count + torch.arange(count, device=joints.device, dtype=joints.dtype)
+    place = place.long().flatten(1).reshape(*joints.shape[:2], 1, -1).expand(-1, -1, 3, -1)
+    return joints.flatten(3).gather(3, place).unflatten(3, (frames, count))
 
 
-def _running_maximum(values: Tensor, *, lowest: float) -> Tensor:
-    """Returns the maximum so far along T of (B, M, T, V): log2(T) shifts, since ONNX has no such operator."""
-    shift = 1
-    while shift < values.shape[2]:
-        shifted = functional.pad(values[:, :, :-shift], (0, 0, shift, 0), value=lowest)
-        values = torch.maximum(values, shifted)
-        shift *= 2
-    return values
+def _running(values: Tensor, *, from_end: bool = False) -> Tensor:
+    """Returns the maximum so far along T of (N, T, V), none of them negative.
+
+    ONNX has no such operator, but a max-pool over all frames up to each is one.
+    """
+    frames = values.shape[1]
+    padding = (0, 0, 0, frames - 1) if from_end else (0, 0, frames - 1, 0)
+    return functional.max_pool2d(functional.pad(values, padding), (frames, 1), stride=1)
+
+
+def _running_trained(values: Tensor, *, from_end: bool = False) -> Tensor:
+    """Returns the same; torch has the operator, which takes it a fifth of the time."""
+    return values.flip(1).cummax(dim=1).values.flip(1) if from_end else values.cummax(dim=1).values

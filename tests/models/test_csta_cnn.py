@@ -67,6 +67,14 @@ def test_shown_attention_is_the_mean_of_both_streams_absolute_weights() -> None:
         np.testing.assert_allclose(shown.flatten(0, 1).detach(), expected.detach(), atol=1e-6)
 
 
+def test_a_block_pools_and_cuts_off_in_either_order() -> None:
+    block = ConvolutionBlock(3, 5, size=(9, 6), batch_norm=False)
+    image = torch.randn(2, 3, 9, 6)
+    trained, used = block.train()(image), block.eval()(image)
+    assert trained.shape == (2, 5, 4, 3)
+    assert torch.equal(trained, used)
+
+
 def test_motion_is_the_next_frame_minus_this_one_and_the_last_is_zero() -> None:
     positions = torch.randn(2, 3, 30, 19)
     result = motion(positions)

@@ -17,7 +17,7 @@ AXES = body_axes(SHAPE.joints)
 
 
 def normalize(joints: torch.Tensor, seen: torch.Tensor, **switches: bool) -> torch.Tensor:
-    return Normalize(SHAPE.joints, **switches)(joints, seen).joints
+    return Normalize(SHAPE.joints, **switches).eval()(joints, seen).joints
 
 
 def test_coordinates_come_first_and_every_axis_keeps_its_size() -> None:
@@ -108,6 +108,14 @@ def test_a_hole_gets_the_nearest_seen_position_in_time() -> None:
     # 0..6 are nearest to 3 (frame 6: 3 to the one, 4 to the other), 7..19 to 10, 20.. to 29.
     expected = joints[0, 0, [3] * 7 + [10] * 13 + [29] * 10, joint].T
     assert torch.equal(result, expected)
+
+
+def test_training_and_use_fill_alike() -> None:
+    joints, seen = windows(4, SHAPE)
+    seen = (torch.rand(seen.shape, generator=torch.Generator().manual_seed(2)) > 0.7).float()
+    seen[1, :, :, 5], seen[2, 0] = 0, 0
+    module = Normalize(SHAPE.joints)
+    assert torch.equal(module.train()(joints, seen).joints, module.eval()(joints, seen).joints)
 
 
 def test_of_two_equally_near_frames_the_earlier_fills() -> None:
