@@ -36,6 +36,7 @@ from live.history import History
 from live.pipeline import Pipeline
 from live.recognizer import Recognizer
 from live.sources.performer import PerformerSource
+from live.view import PipelineView
 from models.card import ModelCard
 from skeleton.frames import BodyFrame
 from skeleton.layout import KINECT_V2
@@ -160,14 +161,22 @@ def counted_decisions() -> Iterator[Decisions]:
         yield decisions
 
 
-def through_pipeline(model: Path, people: int, seconds: float) -> tuple[np.ndarray, int]:
-    """Milliseconds of every decision of the running pipeline, once everybody is warmed up, and frames it left out."""
+def through_pipeline(
+    model: Path, people: int, seconds: float, *, look: Callable[[PipelineView], None] | None = None
+) -> tuple[np.ndarray, int]:
+    """Milliseconds of every decision of the running pipeline, once everybody is warmed up, and frames it left out.
+
+    With ``look``, which gets every view from then on, it also looks for evidence.
+    """
     source = PerformerSource(people, seed=1, comings_and_goings=False)
     begin_s = math.inf
     with counted_decisions() as decisions, Pipeline(source, partial(Recognizer, model, provider="cpu")) as pipeline:
+        pipeline.explain(look is not None)
         while time.perf_counter() < begin_s + seconds:
             time.sleep(1 / 30)  # a window's timer
             view = pipeline.poll()
+            if look is not None and begin_s < math.inf:
+                look(view)
             if len(view.people) == people and all(person.probabilities is not None for person in view.people):
                 begin_s = min(begin_s, time.perf_counter())
     return np.frombuffer(decisions.latency_ms)[np.frombuffer(decisions.at_s) > begin_s], (
