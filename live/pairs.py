@@ -51,6 +51,7 @@ class _Pair:
     decision: PersonDecision
     body_ids: tuple[int, int] = (0, 0)
     distance_m: float = 0.0
+    other_id: int = 0  # the second one's tracking id when what they do was reported
     is_acting: bool = False
     decided_s: float | None = None
 
@@ -230,6 +231,9 @@ def _place(window: Window) -> np.ndarray:
 
 
 def _of_both(events: Sequence[ActionEvent], pair: _Pair) -> tuple[ActionEvent, ...]:
-    return tuple(
-        dataclasses.replace(event, other_body_id=pair.body_ids[1], other_person=pair.people[1]) for event in events
-    )
+    told = []
+    for event in events:
+        if event.end_s is None:
+            pair.other_id = pair.body_ids[1]
+        told.append(dataclasses.replace(event, other_body_id=pair.other_id, other_person=pair.people[1]))
+    return tuple(told)

@@ -43,7 +43,7 @@ class ActionEvent:
     """One action of one person, or of two together, started and perhaps ended.
 
     Attributes:
-        body_id: Tracking id; of two people that of the one with the lower number.
+        body_id: Tracking id at the start; of two people that of the one with the lower number.
         person: The small number shown beside the person, from 1.
         label: Class name.
         start_s: Seconds since the source's first frame.
@@ -51,7 +51,8 @@ class ActionEvent:
         confidence: Mean smoothed probability while the action lasted (so far).
         latency_ms: Mean time from a frame received to the decision about it, likewise; None offline, where frames do
             not arrive. Two events that differ in nothing else are the same event.
-        other_body_id: Tracking id of the second of two people who act together; None for an action of one.
+        other_body_id: Tracking id of the second of two people who act together, when it was first told; None for an
+            action of one.
         other_person: Likewise the number, higher than ``person``.
     """
 

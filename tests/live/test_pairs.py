@@ -221,6 +221,19 @@ def test_a_moment_of_losing_one_of_two_is_not_the_end_of_what_they_do(greeter: R
     assert gap is not None and found[-1].pairs[0].body_ids == (7, 9) and found[-1].pairs[0].label == "greeting"
 
 
+def test_ids_that_change_are_no_end_of_what_two_do_and_both_events_carry_the_first(greeter: Recognizer) -> None:
+    first, second = (7, 8), (107, 108)
+    script = moments(
+        90, lambda t: [(a if t < 1.6 else b, x, up) for (_, x, up), a, b in zip(greet(t), first, second)]
+    )
+    found = shown(engine_of(greeter), script)
+    started, ended = events_of(found)
+    assert started.body_ids == ended.body_ids == first
+    assert ended.end_s == pytest.approx(2.0, abs=0.2)
+    labeled = [pair.body_ids for one in found for pair in one.pairs if pair.label]
+    assert set(labeled) == {first, second}
+
+
 def test_an_action_of_one_ends_where_the_two_begin_one(greeter: Recognizer) -> None:
     def first_one_then_both(t: float) -> list[tuple[int, float, bool]]:
         return [(7, 0.0, t >= 0.5), (8, 1.0, t >= 1.5)]
