@@ -3,9 +3,8 @@
     start_s,end_s,body,label,confidence,latency_ms,other_body
 
 Times are seconds since the first frame; ``body`` is the tracking id at the start, which a recording has as well;
-``latency_ms`` is the mean time from a frame to its decision while the action lasted, empty where frames did not arrive
-in their time;
-``other_body`` is the second of two people who act together, empty for an action of one.
+``latency_ms`` is the mean time from a frame to its decision while the action lasted, empty where frames did not
+arrive in their time; ``other_body`` is the second of two people who act together, empty for an action of one.
 """
 
 from __future__ import annotations
