@@ -76,6 +76,7 @@ def test_ntu_files_become_a_report_on_two_people(tmp_path: Path, capsys: pytest.
     model = trained(capsys, cache, "xsub", "ntu", run, "epochs=6")
     card = Recognizer(model, provider="cpu").card
     assert (card.persons, card.frames, card.recipe["augment"]) == (2, 30, "paper")
+    assert card.pair_labels == card.labels[49:], "the mutual actions are A50 to A60"
 
     result = evaluated(capsys, [model], cache, "xsub")
     assert result["samples"] == 60 and result["subjects"] == [3] and result["trained_on_tested"] == []
