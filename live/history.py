@@ -129,12 +129,12 @@ class History:
                 for person, track in self._tracks.items()
                 if track.first_s <= frame.time_s
             )
-            copies = [
-                (body.body_id, self._tracks[body.person].until(frame.time_s))
-                for body in bodies
-                if body.is_in_view and body.warm_up >= 1.0
-            ]
-        return Snapshot(bodies=bodies, windows=self._windows(frame.time_s, copies, floor))
+            ready = [body for body in bodies if body.is_in_view and body.warm_up >= 1.0]
+            if not ready:
+                return Snapshot(bodies=bodies, windows=())
+            frames = side_by_side([self._tracks[body.person].until(frame.time_s) for body in ready])
+        body_ids = [body.body_id for body in ready]
+        return Snapshot(bodies=bodies, windows=self._windows(frame.time_s, body_ids, frames, floor))
 
     @property
     def frames_kept(self) -> int:
@@ -173,12 +173,12 @@ class History:
             is_in_view=last_seen_s == time_s,
         )
 
-    def _windows(self, end_s: float, tracks: list[tuple[int, Frames]], floor: Floor | None) -> tuple[Window, ...]:
+    def _windows(
+        self, end_s: float, body_ids: Sequence[int], frames: Frames, floor: Floor | None
+    ) -> tuple[Window, ...]:
         """Cuts all bodies at once: as the joints of one, on one time axis, where an absent body is unseen."""
-        if not tracks:
-            return ()
-        times_s, joints, seen = side_by_side([frames for _, frames in tracks])
-        bodies, joint_count = len(tracks), len(self._joint_indices)
+        times_s, joints, seen = frames
+        bodies, joint_count = len(body_ids), len(self._joint_indices)
         even_joints, even_seen = cut(
             times_s,
             joints.reshape(len(times_s), bodies * joint_count, 3),
@@ -192,6 +192,6 @@ class History:
         even_joints = even_joints.reshape(self._frame_count, bodies, joint_count, 3)
         even_seen = even_seen.reshape(self._frame_count, bodies, joint_count)
         return tuple(
-            Window((key,), end_s, even_joints[None, :, place], even_seen[None, :, place])
-            for place, (key, _) in enumerate(tracks)
+            Window((body_id,), end_s, even_joints[None, :, place], even_seen[None, :, place])
+            for place, body_id in enumerate(body_ids)
         )

@@ -26,7 +26,7 @@ class Track:
         self._seen = np.empty((FIRST_CAPACITY, joint_count), dtype=bool)
         self._start = self._end = 0
         self._ids: list[tuple[float, int]] = []  # since when which tracking id, oldest first
-        # Joints that were seen in frames that are gone: see until().
+        # Joints that were seen in frames that are gone; one frame before the first stands for all: see until().
         self._seen_before = np.zeros(joint_count, dtype=bool)
 
     def __len__(self) -> int:
@@ -58,23 +58,20 @@ class Track:
         if start > self._start:
             self._seen_before |= self._seen[self._start : start].any(axis=0)
             self._start = start
+            stand_in = start - 1
+            self._times[stand_in] = self._times[start] - 1.0
+            self._joints[stand_in], self._seen[stand_in] = 0, self._seen_before
 
     def until(self, end_s: float) -> Frames:
-        """Returns copies of times, joints and seen up to ``end_s``, as ``cut`` takes them.
+        """Returns times, joints and seen up to ``end_s``, as ``cut`` takes them; not copies.
 
         Whether a joint's gap is bridged depends on when it was last seen, however long ago. Of the frames that are
         gone only that matters (they are too old to be bridged to), so one frame stands for all of them: long ago,
         with every joint that was seen in any of them.
         """
         end = self._start + int(np.searchsorted(self._times[self._start : self._end], end_s, side="right"))
-        times, joints, seen = (array[self._start : end] for array in (self._times, self._joints, self._seen))
-        if not self._seen_before.any():
-            return times.copy(), joints.copy(), seen.copy()
-        return (
-            np.concatenate([[self._times[self._start] - 1.0], times]),
-            np.concatenate([np.zeros_like(joints[:1]), joints]),
-            np.concatenate([self._seen_before[None], seen]),
-        )
+        start = self._start - bool(self._seen_before.any())
+        return self._times[start:end], self._joints[start:end], self._seen[start:end]
 
     def _change_id(self, time_s: float, body_id: int) -> None:
         """Notes since when the person has another tracking id; those that nobody can ask for any more are dropped."""
@@ -83,22 +80,23 @@ class Track:
 
     def _make_room(self) -> None:
         """Moves what is kept to the front, into arrays twice as large where it fills more than half."""
-        count = len(self)
+        first = max(self._start - 1, 0)  # the stand-in too
+        count = self._end - first
         capacity = len(self._times) * (2 if count > len(self._times) // 2 else 1)
         for name in ("_times", "_joints", "_seen"):
             old = getattr(self, name)
             new = np.empty((capacity, *old.shape[1:]), dtype=old.dtype)
-            new[:count] = old[self._start : self._end]
+            new[:count] = old[first : self._end]
             setattr(self, name, new)
-        self._start, self._end = 0, count
+        self._start, self._end = self._start - first, count
 
 
 def side_by_side(tracks: list[Frames]) -> Frames:
-    """Puts the tracks of B bodies on one time axis: joints (F, B, V, 3) and seen (F, B, V), unseen where absent."""
+    """Copies the tracks of B bodies to one time axis: joints (F, B, V, 3) and seen (F, B, V), unseen where absent."""
     first_s = tracks[0][0]
     if all(np.array_equal(times, first_s) for times, _, _ in tracks[1:]):  # everybody was in view all the time
         joints, seen = (np.stack([track[part] for track in tracks], axis=1) for part in (1, 2))
-        return first_s, joints, seen
+        return first_s.copy(), joints, seen
     times_s = np.unique(np.concatenate([times for times, _, _ in tracks]))
     joint_count = tracks[0][2].shape[1]
     joints = np.zeros((len(times_s), len(tracks), joint_count, 3), dtype=np.float32)
