@@ -77,10 +77,15 @@ class CoupledAttention(nn.Module):
         """Returns one weight (N, I) for each item, a frame or a joint, of which all others lie within ``size``.
 
         One row of weights for all items is a convolution whose kernel is as large as an item: unlike a product with
-        a matrix it needs no item's numbers to lie side by side.
+        a matrix it needs no item's numbers to lie side by side. Not in training: the gradient of a convolution with
+        such a kernel comes out of memory that nobody wrote (PyTorch 2.13 on a CPU, channels last).
         """
+        is_joint = size[1] == 1
         if weight is None or bias is None:
-            return torch.ones_like(joints[:, 0, 0, :] if size[1] == 1 else joints[:, 0, :, 0])
+            return torch.ones_like(joints[:, 0, 0, :] if is_joint else joints[:, 0, :, 0])
+        if self.training:
+            items = joints.permute(0, 3, 1, 2) if is_joint else joints.permute(0, 2, 1, 3)  # (N, I, 3, J)
+            return self.activate(items.flatten(2) @ weight + bias)  # (N, I, 3J) @ (3J,)
         return self.activate(functional.conv2d(joints, weight.reshape(1, 3, *size)).flatten(1) + bias)
 
 

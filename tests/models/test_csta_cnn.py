@@ -261,3 +261,19 @@ def test_mixed_precision_trains_with_one_person_absent(batch_norm: bool) -> None
     np.testing.assert_allclose(
         output.logits.float().detach(), model(joints, seen).logits.detach(), rtol=0.1, atol=0.2
     )
+
+
+def test_gradients_do_not_depend_on_what_lay_in_memory_before() -> None:
+    shape = NetworkConfig(channels=(32, 64, 128), joints=config().joints, classes=5, persons=1)
+    model = CstaCnn(shape).to(memory_format=torch.channels_last).train()
+    random = torch.Generator().manual_seed(4)
+    joints, seen = torch.randn((32, 1, 30, 19, 3), generator=random), torch.ones(32, 1, 30, 19)
+    for _ in range(8):
+        dirty = [
+            torch.full((size,), torch.nan) for size in (100, 1000, 5000, 10_000, 50_000, 10**6) for _ in range(6)
+        ]
+        del dirty  # what is freed is handed out again, with what was written there
+        model.zero_grad()
+        functional.cross_entropy(model(joints, seen).logits, torch.arange(32) % 5).backward()
+        bad = [name for name, weight in model.named_parameters() if not weight.grad.isfinite().all()]
+        assert not bad
