@@ -263,17 +263,23 @@ def test_mixed_precision_trains_with_one_person_absent(batch_norm: bool) -> None
     )
 
 
+def soil_memory() -> None:
+    """What is freed here is handed out again, with what was written there."""
+    sizes = (100, 1000, 5000, 10_000, 50_000, 100_000, 300_000, 1_000_000)
+    dirty = [torch.full((size,), torch.nan) for size in sizes for _ in range(6)]
+    del dirty
+
+
 def test_gradients_do_not_depend_on_what_lay_in_memory_before() -> None:
     shape = NetworkConfig(channels=(32, 64, 128), joints=config().joints, classes=5, persons=1)
     model = CstaCnn(shape).to(memory_format=torch.channels_last).train()
     random = torch.Generator().manual_seed(4)
     joints, seen = torch.randn((32, 1, 30, 19, 3), generator=random), torch.ones(32, 1, 30, 19)
-    for _ in range(8):
-        dirty = [
-            torch.full((size,), torch.nan) for size in (100, 1000, 5000, 10_000, 50_000, 10**6) for _ in range(6)
-        ]
-        del dirty  # what is freed is handed out again, with what was written there
+    for _ in range(12):
+        soil_memory()
+        loss = functional.cross_entropy(model(joints, seen).logits, torch.arange(32) % 5)
         model.zero_grad()
-        functional.cross_entropy(model(joints, seen).logits, torch.arange(32) % 5).backward()
+        soil_memory()
+        loss.backward()
         bad = [name for name, weight in model.named_parameters() if not weight.grad.isfinite().all()]
         assert not bad
