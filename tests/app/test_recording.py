@@ -30,7 +30,7 @@ from skeleton.errors import ConfigError, RecordingError
 from skeleton.formats.table import open_recording, write_recording
 from tests.app.fakes import FakePipeline, person, view
 from tests.live import tiny_model
-from tests.live.test_recorder import painted
+from tests.live.recordings import painted
 from tests.recordings import walking_recording
 
 RUNNING = RecordingView(Path("a.mcap"), seconds=75.9, frames=2277)

@@ -21,9 +21,9 @@ from live.view import ActionEvent
 from skeleton.formats.table import open_recording
 from skeleton.frames import Body
 from skeleton.layout import KINECT_V2
+from tests.kinect.reading import read
 from tests.kinect.sensor import Kinect
 from tests.kinect.test_kinect_pipeline import has_opened, wait_for
-from tests.kinect.test_kinect_v2 import read
 from tests.live import tiny_model
 from tests.live.fakes import Watched, body
 

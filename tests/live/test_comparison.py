@@ -18,7 +18,7 @@ from skeleton.errors import ModelLoadError, RecordingError
 from skeleton.frames import BodyFrame
 from skeleton.recording import Recording
 from tests.live.fakes import ScriptedSource, recording, wait_until
-from tests.live.test_pipeline import Counting, Lockstep
+from tests.live.pipelines import Counting, Lockstep
 
 QUICK = DecisionConfig(smoothing_s=0.05, min_duration_s=0.1, cool_down_s=0.1)
 

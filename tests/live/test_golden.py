@@ -11,7 +11,7 @@ from live.recognizer import Recognizer
 from live.view import ActionEvent
 from tests.live import golden
 from tests.live.golden import __main__ as command
-from tests.live.test_pipeline import Counting, Lockstep, running, until
+from tests.live.pipelines import Counting, Lockstep, running, until
 
 LARGEST_BYTES = 300_000
 
