@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 import tqdm
 
+from live.recognizer import Recognizer
+from models.card import ModelCard
 from skeleton.layout import KINECT_V2_19, TRACKED
-from training import cache_writer
+from training import cache_writer, prepare
+from training.cache import Cache, open_cache
 from training.datasets.base import Clip, DataSet, Description, Item, Listing, Load, NoOptions
 
 # The exporter of PyTorch draws progress bars; their own thread would outlive the test.
@@ -111,6 +114,12 @@ def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def cache(synthetic: Path) -> Cache:
+    """The same, open."""
+    return open_cache(synthetic)
+
+
 def exported(data: Path, folder: Path, *settings: str) -> Path:
     """The model file of a network that was trained on people 1 and 3."""
     from training import config, export, train
@@ -125,6 +134,19 @@ def model(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that knows the three movements; its run is the folder it is in."""
     settings = ("epochs=12", "average_decay=0.5", "learning_rate=0.01")
     return exported(synthetic, tmp_path_factory.mktemp("model"), *settings)
+
+
+@pytest.fixture(scope="session")
+def card(model: Path) -> ModelCard:
+    """What it says of itself."""
+    return Recognizer(model, provider="cpu").card
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Preparing goes in small steps, so that a small data set takes several."""
+    monkeypatch.setattr(prepare, "MOST_CHUNK_ITEMS", 4)
+    monkeypatch.setattr(prepare, "CHECKPOINT_S", 0.0)
 
 
 @pytest.fixture(scope="session")

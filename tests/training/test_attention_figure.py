@@ -15,17 +15,12 @@ from skeleton.layout import KINECT_V2_19
 from training import attention_figure, clip
 from training.__main__ import main
 from training.attention_figure import LARGEST_JOINT, SMALLEST_JOINT, cache_rows, draw, key_frames, recording_row
-from training.cache import Cache, open_cache
+from training.cache import Cache
 
 
 @pytest.fixture(scope="module")
 def recognizer(model: Path) -> Recognizer:
     return Recognizer(model, provider="cpu")
-
-
-@pytest.fixture(scope="module")
-def cache(synthetic: Path) -> Cache:
-    return open_cache(synthetic)
 
 
 def texts(part: Figure | SubFigure) -> str:

@@ -16,23 +16,13 @@ from models.temperature import with_card
 from skeleton.errors import ModelContractError, TrainingDataError
 from training import temperature_fit, thresholds
 from training.__main__ import main
-from training.cache import Cache, open_cache
+from training.cache import Cache
 from training.event_scores import Segment, Shown
 from training.held_out import clips_of
 from training.stream_run import Answers
 from training.thresholds import ENTERS, Performance
 
 FAST = ["--set", "clips=6", "pause_s=[0.5, 1.5]", "lead_s=1.5"]
-
-
-@pytest.fixture(scope="module")
-def cache(synthetic: Path) -> Cache:
-    return open_cache(synthetic)
-
-
-@pytest.fixture(scope="module")
-def card(model: Path) -> ModelCard:
-    return Recognizer(model, provider="cpu").card
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from live.recognizer import Recognizer
 from models.card import ModelCard
 from skeleton.formats.table import open_recording
 from training.__main__ import main
@@ -18,16 +17,6 @@ from training.cache import Cache, open_cache
 from training.clip_windows import LIVE_STEP_S, duration_s, live_ends_s, live_window, whole_window
 from training.evaluate import DETAILS, SHARES, WHOLE_ONLY, evaluate, trained_on_tested
 from training.export import summary
-
-
-@pytest.fixture(scope="module")
-def cache(synthetic: Path) -> Cache:
-    return open_cache(synthetic)
-
-
-@pytest.fixture(scope="module")
-def card(model: Path) -> ModelCard:
-    return Recognizer(model, provider="cpu").card
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,7 @@
-"""Preparing: the same cache whatever happens on the way, little memory, and one sentence for what fails."""
+"""Preparing: the same cache whatever happens on the way, and one sentence for what fails."""
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
@@ -11,8 +10,6 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +19,16 @@ from skeleton.errors import TrainingDataError
 from skeleton.layout import KINECT_V2
 from tests.conftest import REPOSITORY
 from tests.training.ntu_files import text, walk
+from tests.training.prepared import ON_LINUX, refused
 from training import cache, cache_writer, prepare
 from training.__main__ import main
 from training.cache_writer import CacheWriter
-from training.datasets.base import Clip, DataSet, Description, Item, Listing, Load, NoOptions
+from training.datasets.base import Description
 from training.datasets.ntu import NTU60
 from training.datasets.ntu_bodies import NtuRules
 
 FILES = 23
-ON_LINUX = sys.platform == "linux"
-DESCRIPTION = Description(name="made-up", layout=KINECT_V2, labels=("a", "b"), persons=2)
+pytestmark = pytest.mark.usefixtures("small_chunks")
 
 
 @pytest.fixture(scope="module")
@@ -46,21 +43,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture(autouse=True)
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepare, "MOST_CHUNK_ITEMS", 4)
-    monkeypatch.setattr(prepare, "CHECKPOINT_S", 0.0)
-
-
 def content(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir()}
-
-
-def refused(folder: Path) -> dict[str, str]:
-    with (folder / "refused.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file))
-    assert rows[0] == ["file", "reason"]
-    return dict(rows[1:])
 
 
 def test_the_cache_is_the_same_whatever_the_number_of_workers(tree: Path, tmp_path: Path) -> None:
@@ -204,135 +188,6 @@ def test_after_a_kill_nothing_runs_on_and_the_same_command_goes_on(tree: Path, t
     assert done.resumed == 9
     prepare.prepare(NTU60, tree, tmp_path / "whole", workers=1)
     assert content(tmp_path / "new") == content(tmp_path / "whole")
-
-
-def items(count: int) -> tuple[Item, ...]:
-    return tuple(Item(name=f"{n}", label=n % 2, subject=n, repetition=0, group=n) for n in range(count))
-
-
-def look(path: Path, options: NoOptions) -> Listing:
-    """As many items as the source's name says."""
-    del options
-    return Listing(DESCRIPTION, items(int(path.name)))
-
-
-@contextmanager
-def reader(path: Path, options: NoOptions, description: Description) -> Iterator[Load]:
-    """Long clips of two people, each of other numbers."""
-    del path, options, description
-    joints, state = np.ones((300, 2, 25, 3), np.float32), np.full((300, 2, 25), 2, np.int8)
-    yield lambda item: Clip(item, np.arange(300) / 30, joints * item.subject, state)
-
-
-@contextmanager
-def odd_reader(path: Path, options: NoOptions, description: Description) -> Iterator[Load]:
-    """One clip that can be used, and all kinds that cannot."""
-    del path, options, description
-
-    def load(item: Item) -> Clip:
-        frames = 0 if item.subject == 1 else 4
-        joints, state = np.ones((frames, 1, 25, 3), np.float32), np.full((frames, 1, 25), 2)
-        times_s = np.arange(frames) / 30
-        if item.subject == 2:
-            joints[:] = np.nan
-        if item.subject == 3:
-            times_s[2] = times_s[1]
-        if item.subject == 4:
-            raise ValueError("a mistake")
-        if item.subject == 5:
-            joints, state = joints[:, :, :20], state[:, :, :20]
-        if item.subject == 6:
-            state[:] = 0
-        if item.subject == 7:
-            joints[1, 0, 3] = np.inf
-        return Clip(item, times_s, joints, state)
-
-    yield load
-
-
-@contextmanager
-def ending_reader(path: Path, options: NoOptions, description: Description) -> Iterator[Load]:
-    """Ends the process in the midst of its work, as the system does when memory is short."""
-    del path, options, description
-
-    def load(item: Item) -> Clip:
-        if item.subject == 9:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return Clip(item, np.arange(4) / 30, np.ones((4, 1, 25, 3)), np.full((4, 1, 25), 2))
-
-    yield load
-
-
-@contextmanager
-def closed_reader(path: Path, options: NoOptions, description: Description) -> Iterator[Load]:
-    """A source that went away after it was looked at."""
-    raise TrainingDataError("The drive was unplugged.")
-    yield
-
-
-def made_up(read: object) -> DataSet:
-    return DataSet(name="made-up", title="", source="", look=look, reader=read)  # type: ignore[arg-type]
-
-
-def test_a_clip_that_says_nothing_is_refused(tmp_path: Path) -> None:
-    done = prepare.prepare(made_up(odd_reader), tmp_path / "8", tmp_path / "new", workers=1)
-    sentences = ["at least one frame", "not a single joint", "times must increase", "ValueError: a mistake"]
-    sentences += ["of 20", "not a single joint"]
-    reasons = refused(tmp_path / "new")
-    assert done.clips == 2 and list(reasons) == list("123456")
-    assert all(sentence in reason for sentence, reason in zip(sentences, reasons.values()))
-    opened = cache.open_cache(tmp_path / "new")
-    assert np.isfinite(opened.joints).all()
-    assert np.argwhere(opened.state[:, 0] == 0).tolist() == [[5, 3]]  # infinity is nowhere
-
-
-def test_nothing_that_can_be_used_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(TrainingDataError, match=r"at least one clip that can be used, found none \(the first: 1: it"):
-        prepare.prepare(
-            DataSet("made-up", "", "", look_at_bad, odd_reader), tmp_path / "1", tmp_path / "new", workers=1
-        )
-    assert not list(tmp_path.iterdir())
-
-
-def look_at_bad(path: Path, options: NoOptions) -> Listing:
-    """One clip, and it cannot be used."""
-    del path, options
-    return Listing(DESCRIPTION, items(2)[1:])
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
-def test_a_worker_that_is_killed_ends_the_work_and_not_the_patience(tmp_path: Path) -> None:
-    with pytest.raises(TrainingDataError, match=r"ended from outside after \d+ of 40 files.*goes on from there"):
-        prepare.prepare(made_up(ending_reader), tmp_path / "40", tmp_path / "new", workers=2)
-    assert not (tmp_path / "new").exists()
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_source_that_goes_away_is_one_sentence(tmp_path: Path, workers: int) -> None:
-    with pytest.raises(TrainingDataError, match=r"The drive was unplugged\."):
-        prepare.prepare(made_up(closed_reader), tmp_path / "40", tmp_path / "new", workers=workers)
-
-
-MEASURED = """
-import resource, sys
-from pathlib import Path
-from tests.training.test_prepare import made_up, reader
-from training.prepare import prepare
-
-prepare(made_up(reader), Path(sys.argv[1]), Path(sys.argv[2]), workers=1)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
-
-
-@pytest.mark.skipif(not ON_LINUX, reason="the unit of ru_maxrss")
-def test_memory_does_not_grow_with_the_data(tmp_path: Path) -> None:
-    peaks_mb = []
-    for count in (100, 600):
-        command = [sys.executable, "-c", MEASURED, str(count), str(tmp_path / str(count))]
-        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
-        peaks_mb.append(int(done.stdout) / 1024)
-    assert sum(file.stat().st_size for file in (tmp_path / "600").iterdir()) > 100e6
-    assert peaks_mb[1] < peaks_mb[0] + 20
 
 
 FULL_DISK = """

@@ -23,11 +23,6 @@ JUMP_M = 0.06
 
 
 @pytest.fixture(scope="module")
-def cache(synthetic: Path) -> Cache:
-    return open_cache(synthetic)
-
-
-@pytest.fixture(scope="module")
 def stream(cache: Cache) -> Stream:
     (one,) = from_cache(cache, np.flatnonzero(cache.clips["subject"] == 2), StreamConfig(), seed=4)
     return one
