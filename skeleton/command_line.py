@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import sys
 import traceback
 from collections.abc import Callable
 
 from skeleton.errors import AppError
+from skeleton.replacing import MAKE_ROOM, is_full
 
 
 def run(command: Callable[[], int | None], *, is_verbose: bool) -> int:
@@ -21,18 +24,36 @@ def run(command: Callable[[], int | None], *, is_verbose: bool) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        return command() or 0
+        code = command() or 0
+        lost = _lost_output()
+        if lost:
+            raise lost
+        return code
     except (AppError, OSError, MemoryError, KeyboardInterrupt, ModuleNotFoundError) as error:
         if is_verbose:
             traceback.print_exc()
-        print(f"error: {_sentence(error)}", file=sys.stderr)
+        print(f"error: {_sentence(_lost_output() or error)}", file=sys.stderr)
         return 1
+
+
+def _lost_output() -> OSError | None:
+    """Hands over what was printed; returns why that cannot be, such as a file on a full disk, and gives it up."""
+    try:
+        if sys.stdout is not None:  # a program without a terminal on Windows has none
+            sys.stdout.flush()
+    except OSError as error:
+        # Python hands it over once more when it ends, and would speak of it in its own way.
+        with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        return OSError(error.errno, error.strerror or str(error), "What this command prints cannot be written")
+    return None
 
 
 def _sentence(error: BaseException) -> str:
     if isinstance(error, OSError):  # a disk that is full, a folder that is not there, a file that may not be read
         where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror or error}."
+        remedy = f" {MAKE_ROOM}" if is_full(error) else ""
+        return f"{where}{error.strerror or error}.{remedy}"
     if isinstance(error, MemoryError):
         return "The computer's memory is not enough for this input."
     if isinstance(error, ModuleNotFoundError):  # the app's packages are fewer than the training's

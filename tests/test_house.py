@@ -19,7 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": {"numpy", "skeleton", "torch", "onnx", "onnxscript", "onnxruntime"},
     "live": {"numpy", "skeleton", "calibration", "models.card", "onnxruntime", "cv2"},
     "training": {"numpy", "skeleton", "calibration", "models", "live"}
-    | {"torch", "onnx", "tqdm", "tomli_w", "matplotlib"},
+    | {"torch", "onnx", "tensorboard", "tqdm", "tomli_w", "matplotlib"},
     "app": {"numpy", "skeleton", "calibration", "live", "models.card", "PyQt5", "cv2", "onnxruntime"},
     "run_app.py": {"app"},
 }

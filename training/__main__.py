@@ -45,7 +45,7 @@ def _prepare(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace) -> None:
     from training import config
     from training.seeds import is_seeds, resume_seeds, train_seeds
-    from training.train import resume, train
+    from training.train import resumable, resume, train
 
     if options.resume:
         given = (options.config, options.set, options.seeds, options.protocol, options.background)
@@ -57,7 +57,8 @@ def _train(options: argparse.Namespace) -> None:
         if options.output and options.output.resolve() != options.resume.resolve():
             raise ConfigError(f"A resumed run stays in its folder {options.resume}: --output cannot name another.")
         go_on = resume_seeds if is_seeds(options.resume) else resume
-        runs = go_on(options.resume, data=options.data)
+        with resumable(options.resume):
+            runs = go_on(options.resume, data=options.data)
     else:
         missing = [name for name in ("data", "protocol", "output") if not getattr(options, name)]
         if missing:
@@ -68,10 +69,11 @@ def _train(options: argparse.Namespace) -> None:
             settings = config.with_background(settings)
         given |= {"settings": settings, "command": options.typed, "background": options.background}
         first = options.seed or 0
-        if options.seeds:
-            runs = train_seeds(**given, seeds=range(first, first + options.seeds))
-        else:
-            runs = train(**given, seed=first)
+        with resumable(options.output):
+            if options.seeds:
+                runs = train_seeds(**given, seeds=range(first, first + options.seeds))
+            else:
+                runs = train(**given, seed=first)
     if os.environ.get("RANK", "0") == "0":  # torchrun numbers the processes it starts
         for run in runs if isinstance(runs, list) else [runs]:
             print(f"{run.path}: {run.load('last')['epoch']} epochs; the model is {run.path / 'model.onnx'}")

@@ -11,7 +11,6 @@ import csv
 import io
 import json
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from skeleton.errors import AppError, TrainingDataError
+from skeleton.replacing import replacing_folder
 from training.cache import CLIP_FIELDS, VERSION
 from training.datasets.base import Clip, Description, Item, Load, Refusal
 
@@ -269,9 +269,7 @@ def write(path: Path, description: Description, clips: Iterable[Clip]) -> int:
     """
     if path.exists():
         raise exists_already(path)
-    folder = path.with_name(f".{path.name}.{os.getpid()}.part")
-    folder.mkdir(parents=True)
-    try:
+    with replacing_folder(path) as folder:
         with closing(CacheWriter(folder, description)) as writer:
             for clip in clips:
                 writer.append(_laid_out(description, [_checked(clip, description)], ()))
@@ -280,9 +278,6 @@ def write(path: Path, description: Description, clips: Iterable[Clip]) -> int:
                 raise TrainingDataError(f"The data set {description.name} must give at least one clip, found none.")
             writer.finish()
         (folder / PROGRESS).unlink()
-        os.replace(folder, path)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     return count
 
 

@@ -7,16 +7,22 @@ right when it goes on.
 from __future__ import annotations
 
 import csv
+import io
 import math
+import os
+import platform
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from torch.utils.tensorboard import SummaryWriter
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
 from tqdm import tqdm
 
-from skeleton.replacing import replacing
+from skeleton.replacing import naming, replacing
 
 COLUMNS = ("epoch", "learning_rate", "train_loss", "train_top1", "val_loss", "val_top1", "val_top1_span", "seconds")
 """Columns of results.csv. val_top1 is of whole clips, val_top1_span of one window of span_s seconds in the middle."""
@@ -38,7 +44,7 @@ class Journal:
         # in the order of their names, which two processes of one second do not follow.
         for older in folder.glob("events.out.tfevents.*"):
             older.unlink()
-        self.board = SummaryWriter(str(folder))
+        self.board = Board(folder)
         if rows:
             self._write_table(rows)
             for row in rows:
@@ -57,9 +63,7 @@ class Journal:
             writer.writerows([int(row["epoch"]), *(f"{row[name]:.6g}" for name in COLUMNS[1:])] for row in rows)
 
     def _log(self, row: Row) -> None:
-        for name in COLUMNS[1:]:
-            if not math.isnan(row[name]):
-                self.board.add_scalar(name, row[name], int(row["epoch"]))
+        self.board.write({name: row[name] for name in COLUMNS[1:] if not math.isnan(row[name])}, int(row["epoch"]))
 
     def __enter__(self) -> Journal:
         return self
@@ -67,7 +71,6 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.board.close()
         if self.rows:
             self._draw()
 
@@ -76,6 +79,31 @@ class Journal:
 
         with replacing(self.folder / "learning-curve.png") as file:
             file.write_bytes(figures.saved(figures.learning_curve_figure(self.rows), "png", dpi=120))
+
+
+class Board:
+    """A file for TensorBoard.
+
+    TensorBoard's own writer has a thread, which ends in a traceback where the disk is full; rows of epochs need none.
+
+    Args:
+        folder: Where.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / f"events.out.tfevents.{int(time.time())}.{platform.node()}.{os.getpid()}"
+        self._append(Event(wall_time=time.time(), file_version="brain.Event:2"))
+
+    def write(self, numbers: dict[str, float], step: int) -> None:
+        """Appends numbers by name."""
+        values = [Summary.Value(tag=name, simple_value=number) for name, number in numbers.items()]
+        self._append(Event(wall_time=time.time(), step=step, summary=Summary(value=values)))
+
+    def _append(self, event: Event) -> None:
+        record = io.BytesIO()
+        RecordWriter(record).write(event.SerializeToString())
+        with naming(self._file), self._file.open("ab") as file:
+            file.write(record.getvalue())
 
 
 class Bar(tqdm):

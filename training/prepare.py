@@ -32,6 +32,7 @@ from typing import Any, BinaryIO
 from tqdm import tqdm
 
 from skeleton.errors import TrainingDataError
+from skeleton.replacing import replacing
 from training.cache import VERSION
 from training.cache_writer import PROGRESS, REFUSED, CacheWriter, Piece, exists_already, pack
 from training.datasets.base import DataSet, Description, Item, Listing, Load
@@ -234,7 +235,8 @@ def _plan(task: _Task, listing: Listing) -> dict[str, Any]:
 def _check_plan(folder: Path, plan: dict[str, Any]) -> None:
     file = folder / PLAN
     if not file.is_file():
-        file.write_text(json.dumps(plan), encoding="utf-8")
+        with replacing(file) as temporary:  # one that is half written would belong to no preparation
+            temporary.write_text(json.dumps(plan), encoding="utf-8")
         return
     try:
         found = json.loads(file.read_text(encoding="utf-8"))

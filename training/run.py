@@ -15,11 +15,9 @@ import csv
 import hashlib
 import io
 import json
-import os
 import pickle
 import platform
 import shlex
-import shutil
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +29,7 @@ import torch
 
 from skeleton import config as settings_file
 from skeleton.errors import TrainingDataError
-from skeleton.replacing import replacing
+from skeleton.replacing import replacing, replacing_folder
 from training import config
 from training.background import Source, facts_of, label_of, labels_with
 from training.cache import Cache
@@ -128,15 +126,10 @@ def start(
     if settings.training.leave_out:
         facts["left_out"] = list(settings.training.leave_out)
     # The folder appears when it is whole: one without run.json could be neither resumed nor started again.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    temporary.mkdir(parents=True)
-    try:
+    with replacing_folder(path) as temporary:
         settings_file.save(settings.flat(), temporary / "config.toml")
         (temporary / "run.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
         _write_split(temporary / "split.csv", cache, split)
-        os.replace(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return Run(path, settings, facts)
 
 

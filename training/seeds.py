@@ -12,7 +12,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 import shutil
 import statistics
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from typing import Any
 
 from skeleton import config as settings_file
 from skeleton.errors import AppError, TrainingDataError
-from skeleton.replacing import replacing
+from skeleton.replacing import replacing, replacing_folder
 from training import config
 from training.config import Settings
 from training.journal import COLUMNS
@@ -150,14 +149,9 @@ def _start(output: Path, settings: Settings, plan: dict[str, Any]) -> None:
             f"The folder of the runs must be new, but {output} exists already.",
             remedy=f"Name another folder, or continue those runs with --resume {output}.",
         )
-    temporary = output.with_name(f".{output.name}.{os.getpid()}.part")
-    temporary.mkdir(parents=True)
-    try:
+    with replacing_folder(output) as temporary:
         settings_file.save(settings.flat(), temporary / "config.toml")
         (temporary / PLAN).write_text(json.dumps(plan, indent=1, ensure_ascii=False), encoding="utf-8")
-        os.replace(temporary, output)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _read_plan(path: Path) -> dict[str, Any]:

@@ -6,10 +6,14 @@ own number, so a run that was interrupted and resumed ends like one that was not
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from skeleton.errors import AppError, ConfigError, TrainingDataError
+from skeleton.replacing import is_full
 from training import protocols
 from training.background import open_sources, sources_of
 from training.batches import require_floors
@@ -96,7 +100,12 @@ def train_in(
         )
 
     run = processes.first(begin) or open_run(output)
-    Training(run, cache, split, processes, background=sources).run_epochs()
+    try:
+        Training(run, cache, split, processes, background=sources).run_epochs()
+    except OSError:
+        if processes.is_first and not (run.path / "last.pt").is_file():
+            shutil.rmtree(run.path, ignore_errors=True)  # it has learned nothing, and could not be resumed
+        raise
     if is_exported and processes.is_first:
         _write_model(run, data)
     return run
@@ -140,6 +149,20 @@ def resume_in(processes: Processes, path: Path, *, data: Path | None, is_exporte
     if is_exported and processes.is_first:
         _write_model(run, cache.path)
     return run
+
+
+@contextmanager
+def resumable(folder: Path) -> Iterator[None]:
+    """Says of a disk that is full how the training in a folder goes on; one or several seeds."""
+    try:
+        yield
+    except OSError as error:
+        if not is_full(error) or not folder.is_dir():
+            raise
+        raise AppError(
+            f"{error.filename}: {error.strerror}; every finished epoch is saved.",
+            remedy=f"Make room; then continue with: python -m training train --resume {shlex.quote(str(folder))}",
+        ) from None
 
 
 def split_of(cache: Cache, protocol: str, config: TrainingConfig) -> protocols.Split:

@@ -128,9 +128,14 @@ class _Frames:
 
 def write(recording: Recording, path: Path) -> None:
     """Writes a whole recording as an MCAP file; times are kept to the nanosecond."""
-    with RecordingWriter(path, recording.info) as writer:
-        for frame in recording.frames:
-            writer.append(frame)
+    try:
+        with RecordingWriter(path, recording.info) as writer:
+            for frame in recording.frames:
+                writer.append(frame)
+    except RecordingError as error:
+        if isinstance(error.__cause__, OSError):  # of a temporary file, whose name says nothing to anybody
+            raise error.__cause__ from None
+        raise
 
 
 class RecordingWriter:
@@ -175,7 +180,7 @@ class RecordingWriter:
         except FileExistsError:
             raise RecordingError(f"The file {self.path} is already there.", remedy="Choose another name.") from None
         except OSError as error:
-            raise self._failure(error) from None
+            raise self._failure(error) from error
 
     def append(self, frame: BodyFrame) -> None:
         """Adds a frame.
@@ -303,7 +308,7 @@ class RecordingWriter:
             self._file.flush()
         except OSError as error:
             self._abandon()
-            raise self._failure(error) from None
+            raise self._failure(error) from error
         self._position += len(data)
 
     def _abandon(self) -> None:

@@ -12,6 +12,7 @@ from skeleton.formats import csv, irds, mcap, multitrack, npz, ntu
 from skeleton.formats.base import Format, opened
 from skeleton.formats.facts import has_video_beside
 from skeleton.recording import Recording
+from skeleton.replacing import MAKE_ROOM, is_full
 
 FORMATS: dict[str, Format] = {
     row.name: row
@@ -107,7 +108,8 @@ def write_recording(recording: Recording, path: Path | str, *, overwrite: bool =
         os.replace(partial, path)
     except OSError as error:
         what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
-        raise RecordingError(f"The recording {path} cannot be written: {what}.") from None
+        remedy = MAKE_ROOM if is_full(error) else ""
+        raise RecordingError(f"The recording {path} cannot be written: {what}.", remedy=remedy) from None
     finally:
         partial.unlink(missing_ok=True)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,9 @@ from skeleton import config
 from skeleton.command_line import run
 from skeleton.config import setting
 from skeleton.errors import ConfigError, RecordingError
+from skeleton.replacing import MAKE_ROOM, replacing_folder
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,32 @@ def test_the_commands_own_code_is_returned() -> None:
     assert run(lambda: 1, is_verbose=False) == 1
 
 
+PRINTING = """
+import sys
+from skeleton.command_line import run
+
+sys.exit(run(lambda: print("x" * int(sys.argv[1])), is_verbose=False))
+"""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("length", [10, 100_000])  # what fits into a buffer fails only when the program ends
+def test_a_result_sent_to_a_full_disk_is_one_sentence(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-c", PRINTING, str(length)]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, cwd=REPOSITORY)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert done.stderr.endswith(f"No space left on device. {MAKE_ROOM}\n")
+
+
+def test_a_full_disk_says_what_helps(capsys: pytest.CaptureFixture[str]) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", "a.npz")
+    assert run(failing(full), is_verbose=False) == 1  # type: ignore[arg-type]
+    assert capsys.readouterr().err == f"error: a.npz: No space left on device. {MAKE_ROOM}\n"
+
+
 def test_a_name_that_the_terminal_cannot_show_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="cp1252", write_through=True))
@@ -132,3 +163,26 @@ def test_a_package_that_only_training_needs_is_named_where_it_is_missing(capsys:
     error = capsys.readouterr().err
     assert error.startswith("error: The Python package 'torch' must be installed") and error.count("\n") == 1
     assert "pip install -r requirements.txt" in error
+
+
+def test_a_folder_appears_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder"
+    with replacing_folder(path) as temporary:
+        (temporary / "a.txt").write_text("a")
+        assert not path.exists()
+    assert [file.name for file in path.iterdir()] == ["a.txt"] and list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("error", "named"),
+    [
+        pytest.param(OSError(errno.ENOSPC, "No space left on device"), "folder", id="while writing"),
+        pytest.param(OSError(errno.EACCES, "Permission denied", "/other/file"), "/other/file", id="of another file"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_leaves_nothing_and_is_named(
+    tmp_path: Path, error: OSError, named: str
+) -> None:
+    with pytest.raises(OSError, match=error.strerror) as failed, replacing_folder(tmp_path / "folder"):
+        raise error
+    assert str(failed.value.filename).endswith(named) and not list(tmp_path.iterdir())
