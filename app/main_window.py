@@ -20,6 +20,7 @@ from app.banner import BannerStack
 from app.event_file import write_events
 from app.events import EventPanel
 from app.menu import Menu
+from app.options import MODELS
 from app.picture import Picture
 from app.presenter import Presenter, ended, events_of
 from app.record_control import RecordControl
@@ -127,8 +128,13 @@ class MainWindow(QMainWindow):
         while len(self._notices) > 8:
             self._notices.pop(next(iter(self._notices)))
 
-    def open_file(self, path: Path) -> None:
-        """Opens a model (by its suffix) or a recording; what is open stays until the new one has shown to work."""
+    def open_file(self, path: Path, *, is_kept: bool = True) -> None:
+        """Opens a model (by its suffix) or a recording; what is open stays until the new one has shown to work.
+
+        Args:
+            path: The file.
+            is_kept: Whether the next dialog begins in its folder.
+        """
         try:
             if path.suffix.lower() == MODEL_SUFFIX:
                 self.session.open_model(path)
@@ -137,7 +143,8 @@ class MainWindow(QMainWindow):
         except (AppError, OSError) as error:
             self.notify(str(error))
             return
-        self._settings.setValue("folder", str(path.parent))
+        if is_kept:
+            self._settings.setValue("folder", str(path.parent))
 
     def show_heat(self, kind: HeatKind) -> None:
         """Switches the heat on, and what it shows."""
@@ -206,6 +213,7 @@ class MainWindow(QMainWindow):
         self.transport.commanded.connect(self.command)
         self.events.picked.connect(self._go_to)
         self.banners.closed.connect(self._close_banner)
+        self.menu.model_chosen.connect(lambda name: self.open_file(MODELS[name], is_kept=False))
         self.menu.opened.connect(self._ask_for_file)
         self.menu.demo.triggered.connect(lambda: self.session.open_demo())
         self.menu.save.triggered.connect(self._ask_where_to_save)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PyQt5.QtCore import QObject, pyqtSignal
 from PyQt5.QtWidgets import QAction, QActionGroup, QMainWindow, QMenu
 
+from app.options import MODELS as MODELS_OF_APP
 from live.heat_kinds import DEFAULT_HEAT, HeatKind
 
 RECORDINGS = "Recordings (*.skeleton *.mcap *.csv *.txt *.npz);;All files (*)"
@@ -21,6 +22,8 @@ class Menu(QObject):
 
     opened = pyqtSignal(str, str)
     """A file is wanted: title of the dialog, and its filters."""
+    model_chosen = pyqtSignal(str)
+    """The name of a model that comes with the app."""
     heat_kind_changed = pyqtSignal()
 
     def __init__(self, window: QMainWindow) -> None:
@@ -30,6 +33,7 @@ class Menu(QObject):
         file, playback, show = bar.addMenu("&File"), bar.addMenu("&Playback"), bar.addMenu("&View")
         self.open_recording = self._action(file, "Open &recording …", "Ctrl+O")
         self.open_model = self._action(file, "Open &model …", "Ctrl+M")
+        self._add_models(file.addMenu("Model that comes &with the app"))
         self.demo = self._action(file, "Show the &demo", "Ctrl+D")
         file.addSeparator()
         self.save = self._action(file, "&Save events …", "Ctrl+S")
@@ -68,6 +72,11 @@ class Menu(QObject):
     @heat_kind.setter
     def heat_kind(self, kind: HeatKind) -> None:
         self._heat_kinds[kind].setChecked(True)
+
+    def _add_models(self, menu: QMenu) -> None:
+        for name in MODELS_OF_APP:
+            action = self._action(menu, f"&{name.capitalize()}", "")
+            action.triggered.connect(lambda _=False, name=name: self.model_chosen.emit(name))
 
     def _add_heat_kinds(self, menu: QMenu) -> dict[HeatKind, QAction]:
         group, actions = QActionGroup(self._window), {}

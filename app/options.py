@@ -19,7 +19,12 @@ LONGEST_S = 1e6
 """Seconds, eleven days: Qt's timers count milliseconds in 32 bits."""
 HEATS = ("evidence", "spatial", "coupled")
 """The values of ``live.heat_kinds.HeatKind``, which would load NumPy before a flag is looked at."""
-PRETRAINED = Path(__file__).resolve().parent.parent / "models" / "pretrained" / "exercises.onnx"
+MODELS = {
+    "exercises": Path(__file__).resolve().parent.parent / "models" / "pretrained" / "exercises.onnx",
+    "gestures": Path(__file__).resolve().parent.parent / "models" / "pretrained" / "gestures.onnx",
+}
+"""The models that come with the app, by the names that --model and the menu know them under."""
+PRETRAINED = MODELS["exercises"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +164,10 @@ def _contradictions(o: Options) -> list[tuple[bool, str]]:
     ]
 
 
+def _model(text: str) -> Path:
+    return MODELS.get(text, Path(text))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="run_app.py",
@@ -173,7 +182,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--recording", type=Path, metavar="FILE", help="recording to replay")
     add("--video", type=Path, metavar="FILE", help="color video of the recording")
-    add("--model", type=Path, metavar="FILE", help="model file (.onnx) instead of the one that comes with the app")
+    add(
+        "--model",
+        type=_model,
+        metavar="FILE",
+        help=f"model file (.onnx), or one that comes with the app: {' or '.join(MODELS)} (default exercises)",
+    )
     add("--provider", choices=("auto", "cuda", "cpu"), default="auto", help="what computes")
     add(
         "--heat",

@@ -55,8 +55,12 @@ def judge(streams: Iterable[Stream], recognizer: Recognizes, judged: Judged | No
     judged = judged or Judged()
     for stream in streams:
         outcomes = run(stream, recognizer)
-        for who in dict.fromkeys(stream.who_is(outcome.person) for outcome in outcomes):
-            own = [outcome for outcome in outcomes if stream.who_is(outcome.person) == who]
+        groups: dict[tuple[str, int], list[Outcome]] = {}
+        for outcome in outcomes:
+            who = stream.who_is(outcome.person)
+            # Several tracking ids are one person's parts, but those who do nothing known are anybody, side by side.
+            groups.setdefault((who, outcome.person if who == BACKGROUND else 0), []).append(outcome)
+        for (who, _), own in groups.items():
             _judge_one(judged, stream, who, own, recognizer.card)
     return judged
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app import options
-from app.options import Options, check, parse, source_kind
+from app.options import MODELS, Options, check, parse, source_kind
 from live.heat_kinds import HeatKind
 from skeleton.errors import ConfigError
 
@@ -41,6 +41,12 @@ def test_every_flag_is_read() -> None:
         is_verbose=True,
         heat="coupled",
     )
+
+
+def test_a_model_that_comes_with_the_app_goes_by_its_name() -> None:
+    assert parse(["--model", "gestures"]).model == MODELS["gestures"]
+    assert parse(["--model", "gestures.onnx"]).model == Path("gestures.onnx")
+    assert all(path.is_file() for path in MODELS.values())
 
 
 def test_every_kind_of_heat_can_be_asked_for() -> None:

@@ -13,11 +13,12 @@ import pytest
 from PyQt5.QtCore import QMimeData, QPoint, QSettings, Qt, QUrl
 from PyQt5.QtGui import QDropEvent
 from PyQt5.QtTest import QTest
-from PyQt5.QtWidgets import QApplication
+from PyQt5.QtWidgets import QAction, QApplication
 
 from app.banner import MOST_BANNERS
 from app.logs import ExceptionHooks
 from app.main_window import NOTICE_S, MainWindow
+from app.options import MODELS
 from app.session import Session
 from app.timeline import Timeline
 from live.heat_kinds import HeatKind
@@ -244,6 +245,16 @@ def test_a_dropped_file_is_opened(window: MainWindow, session: Session, monkeypa
         data.setUrls([QUrl.fromLocalFile(f"/recordings/{name}")])
         window.dropEvent(QDropEvent(QPoint(5, 5), Qt.CopyAction, data, Qt.LeftButton, Qt.NoModifier))
     assert opened == [Path("/recordings/squat.skeleton"), Path("/recordings/new.ONNX")]
+
+
+def test_a_model_that_comes_with_the_app_is_one_click_away(
+    window: MainWindow, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+    monkeypatch.setattr(session, "open_model", opened.append)
+    actions = {action.text().replace("&", ""): action for action in window.findChildren(QAction)}
+    actions["Gestures"].trigger()
+    assert opened == [MODELS["gestures"]] and opened[0].is_file()
 
 
 def test_saved_events_end_now_when_they_still_go_on(
