@@ -166,7 +166,7 @@ def _model_row(recognizer: Recognizer) -> Row:
 
     card = recognizer.card
     detail = (
-        f"{recognizer.file}: {len(card.labels)} labels, {len(card.joints)} joints of {card.layout}, "
+        f"{recognizer.file}: {len(card.actions)} actions, {len(card.joints)} joints of {card.layout}, "
         f"{card.frames} frames over {card.span_s:g} s"
     )
     try:

@@ -33,7 +33,7 @@ def test_a_complete_computer_without_a_kinect_passes(capsys: pytest.CaptureFixtu
     printed = capsys.readouterr().out
     lines = {line.split("  ")[0]: line for line in printed.splitlines()}
     assert f"ok        {metadata.version('numpy')}" in lines["numpy"]
-    assert "exercises.onnx: 10 labels, 19 joints" in lines["model"] and "30 frames over 2.5 s" in lines["model"]
+    assert "exercises.onnx: 10 actions, 19 joints" in lines["model"] and "30 frames over 2 s" in lines["model"]
     for name in ("Kinect runtime", "sensor", "body frames"):
         assert "not here  not Windows (Linux)" in lines[name]
     assert printed.endswith("\nThe app starts here: recordings and the demo, no Kinect.\n")
