@@ -236,7 +236,7 @@ def _row(name: str, latencies: Latencies, player: Player) -> str:
     return (
         f"  {name:10} p50 {p50:6.2f}   p95 {p95:6.2f}   p99 {p99:6.2f}   {processor}   "
         f"of {len(found_ms)} frames; {player.untaken} announced were never asked for, "
-        f"the sensor itself {1e3 * float(np.percentile(player.late_s, 95)):.0f} ms late (p95)"
+        f"the sensor itself {1e3 * float(np.percentile(list(player.late_s), 95)):.0f} ms late (p95)"
     )
 
 
