@@ -122,7 +122,7 @@ class PersonDecision:
         self._rules, self._config = rules, config
         self._ids: list[tuple[float, int]] = []  # since when which tracking id, oldest first
         self._time_s: float | None = None
-        self._smoothed: np.ndarray = np.zeros(len(rules.labels))
+        self._smoothed = [0.0] * len(rules.labels)  # a list: of a dozen classes arrays are slower
         self._distance = 0.0
         self._claim: tuple[int, float] | None = None  # class or UNKNOWN, since when
         self._action: _Action | None = None
@@ -141,9 +141,9 @@ class PersonDecision:
         self._time_s = time_s
         if not self._ids or self._ids[-1][1] != self.body_id:
             self._ids = [*self._ids[-MOST_IDS:], (time_s, self.body_id)]
-        best = int(np.argmax(self._smoothed))
+        best = self._smoothed.index(max(self._smoothed))
         if self._action is not None:
-            self._action.extend(float(self._smoothed[self._action.label]), step_s)
+            self._action.extend(self._smoothed[self._action.label], step_s)
         self._follow_claim(best, time_s)
         events = [*self._end_if_over(time_s), *self._start_if_due(time_s)]
         return self._verdict(time_s, best, tuple(events))
@@ -156,11 +156,12 @@ class PersonDecision:
     def _smooth(self, probabilities: np.ndarray, distance: float, step_s: float) -> None:
         constant_s = self._config.smoothing_s
         weight = 1.0 if self._time_s is None or constant_s <= 0 else 1.0 - math.exp(-step_s / constant_s)
-        self._smoothed = self._smoothed + weight * (np.asarray(probabilities, dtype=float) - self._smoothed)
+        pairs = zip(self._smoothed, probabilities.tolist())
+        self._smoothed = [before + weight * (now - before) for before, now in pairs]
         self._distance += weight * (distance - self._distance)
 
     def _follow_claim(self, best: int, time_s: float) -> None:
-        probability = float(self._smoothed[best])
+        probability = self._smoothed[best]
         if self._rules.is_unknown(probability, self._distance):
             best = UNKNOWN
         elif probability < self._rules.enter[best]:
@@ -186,7 +187,7 @@ class PersonDecision:
         # An action cannot have begun before the one it follows was over.
         start_s = max(since_s, *self._ended.values()) if self._ended else since_s
         self._action = _Action(
-            label, start_s, self._id_at(start_s - self._rules.late_s), latest=float(self._smoothed[label])
+            label, start_s, self._id_at(start_s - self._rules.late_s), latest=self._smoothed[label]
         )
         return (self._event(self._action, end_s=None),)
 
@@ -226,12 +227,12 @@ class PersonDecision:
             shown, state = self._action.label, PersonState.ACTION
         elif self._claim is not None and self._claim[0] == UNKNOWN and self._is_due(time_s):
             state = PersonState.UNKNOWN
-        smoothed = self._smoothed.astype(np.float32)
+        smoothed = np.array(self._smoothed, dtype=np.float32)
         smoothed.setflags(write=False)
         return Verdict(
             state=state,
             label=None if self._action is None else self._rules.labels[shown],
-            confidence=float(self._smoothed[shown]),
+            confidence=self._smoothed[shown],
             probabilities=smoothed,
             distance=self._distance,
             events=events,

@@ -88,7 +88,7 @@ class DecisionRules:
             return 0.0
         place = embedding.astype(np.float64)
         # |c - e|² as |c|² - 2 c·e + |e|²: one product with a matrix, half the time of taking all differences.
-        nearest = float((self.squares - 2 * self.centers.dot(place)).min() + place.dot(place))
+        nearest = min((self.squares - 2 * self.centers.dot(place)).tolist()) + float(place.dot(place))
         return math.sqrt(max(0.0, nearest)) / self.scale
 
     def is_unknown(self, probability: float, distance: float) -> bool:

@@ -19,7 +19,7 @@ from calibration.floor import Floor
 from calibration.leveling import level
 from live.identity import KEEP_S, Identities
 from live.track import LAG_S, Frames, Track, side_by_side
-from skeleton.frames import Body, BodyFrame
+from skeleton.frames import Body, BodyFrame, seen_joints
 from skeleton.window import MAX_GAP_S, Window, cut
 
 WARM_UP_SHARE = 0.8
@@ -101,8 +101,8 @@ class History:
                 self._clear()
             self._newest_s = frame.time_s
             people = self._identities.settle(frame)
-            for body in frame.bodies:
-                self._append(people[body.tracking_id], body, frame.time_s)
+            for body, joints, seen in zip(frame.bodies, *self._model_joints(frame.bodies)):
+                self._append(people[body.tracking_id], body.tracking_id, joints, seen, frame.time_s)
             gone = [key for key, track in self._tracks.items() if frame.time_s - track.newest_s > KEEP_S]
             for key in gone:
                 del self._tracks[key]
@@ -142,7 +142,15 @@ class History:
         with self._lock:
             return sum(len(track) for track in self._tracks.values())
 
-    def _append(self, person: int, body: Body, time_s: float) -> None:
+    def _model_joints(self, bodies: Sequence[Body]) -> tuple[np.ndarray, np.ndarray]:
+        """The model's joints of B bodies, (B, V, 3), and which were seen, (B, V): for all of them at once."""
+        if not bodies:
+            return np.empty((0, 0, 3)), np.empty((0, 0))
+        joints = np.array([body.joints for body in bodies]).take(self._joint_indices, axis=1)
+        state = np.array([body.state for body in bodies]).take(self._joint_indices, axis=1)
+        return joints, seen_joints(joints, state)
+
+    def _append(self, person: int, body_id: int, joints: np.ndarray, seen: np.ndarray, time_s: float) -> None:
         track = self._tracks.get(person)
         if track is not None and time_s - track.newest_s > KEEP_S:
             track = None
@@ -150,8 +158,7 @@ class History:
             track = self._tracks[person] = Track(len(self._joint_indices), time_s)
         # A frame that names a body twice is damaged; the first one counts.
         if track.newest_s != time_s or not len(track):
-            joints, seen = body.joints[self._joint_indices], body.seen[self._joint_indices]
-            track.append(time_s, body.tracking_id, joints, seen)
+            track.append(time_s, body_id, joints, seen)
             track.forget_before(time_s - self._span_s - MAX_GAP_S - LAG_S)
 
     def _clear(self) -> None:

@@ -77,6 +77,17 @@ class Identities:
         for body in frame.bodies:
             bodies.setdefault(body.tracking_id, body)  # a frame that names an id twice is damaged: the first counts
         people = {one.body_id: one.person for one in self._near.values() if one.body_id in bodies}
+        if len(people) < len(bodies):
+            self._settle_others(bodies, people, frame.time_s)
+        self._note(bodies.values(), people, frame.time_s)
+        return people
+
+    def forget_places(self) -> None:
+        """Forgets where everybody was, because the next frame has nothing to do with the last; ids keep numbers."""
+        self._near.clear()
+
+    def _settle_others(self, bodies: dict[int, Body], people: dict[int, int], time_s: float) -> None:
+        """Adds to ``people`` those whose tracking id is not that of somebody who was in view a moment ago."""
         for body_id in bodies:
             person = self._known.get(body_id)
             # Not where that person went on under another id, and is in view.
@@ -85,22 +96,18 @@ class Identities:
         strangers = [body for body_id, body in bodies.items() if body_id not in people]
         if strangers:
             lost = [one for one in self._near.values() if one.person not in people.values()]
-            people |= returned(strangers, lost, time_s=frame.time_s, bones=self._bones)
+            people |= returned(strangers, lost, time_s=time_s, bones=self._bones)
         for body_id in bodies:
             if body_id not in people:
                 self._last += 1
                 people[body_id] = self._last
-        self._note(bodies.values(), people, frame.time_s)
-        return people
-
-    def forget_places(self) -> None:
-        """Forgets where everybody was, because the next frame has nothing to do with the last; ids keep numbers."""
-        self._near.clear()
 
     def _note(self, bodies: Iterable[Body], people: dict[int, int], time_s: float) -> None:
         for body in bodies:
             person = people[body.tracking_id]
-            sighting = self._near.setdefault(person, Sighting(person, time_s))
+            sighting = self._near.get(person)
+            if sighting is None:
+                sighting = self._near[person] = Sighting(person, time_s)
             sighting.time_s = time_s
             sighting.bodies.append(body)
             self._known.pop(body.tracking_id, None)  # to the end: the ids that were seen last are remembered longest

@@ -100,11 +100,13 @@ class Recognizer:
             return []
         joints, seen = self._batch(windows)
         answers = self._run(joints, seen)
+        for answer in answers.values():
+            answer.setflags(write=False)  # and so is each row of it
         return [
             Recognition(
                 body_ids=window.body_ids + (ABSENT,) * (self.card.persons - len(window.body_ids)),
                 end_s=window.end_s,
-                **{name: _read_only(answer[row]) for name, answer in answers.items()},
+                **{name: answer[row] for name, answer in answers.items()},
             )
             for row, window in enumerate(windows)
         ]
@@ -143,14 +145,13 @@ class Recognizer:
                 or any(want not in (None, got) for want, got in zip(wanted[1:], found[1:]))
             ):
                 raise ModelContractError(f"'{self.file}': output '{name}' must be {_shape(wanted)}, found {found}.")
-        if not all(np.isfinite(answer).all() for answer in answers.values()):
+        if not np.isfinite(np.concatenate([answer.ravel() for answer in answers.values()])).all():
             raise ModelContractError(f"The model '{self.file}' must answer with finite numbers, but some are not.")
-        probabilities = answers["probabilities"]
-        total = probabilities.sum(axis=1)
-        if np.abs(total - 1).max() > SUM_TOLERANCE or probabilities.min() < 0:
-            raise ModelContractError(
-                f"The model '{self.file}' must answer with probabilities that sum to 1, found {total[0]:.3g}."
-            )
+        for row in answers["probabilities"].tolist():
+            if abs(sum(row) - 1) > SUM_TOLERANCE or min(row) < 0:
+                raise ModelContractError(
+                    f"The model '{self.file}' must answer with probabilities that sum to 1, found {sum(row):.3g}."
+                )
 
     def _output_shapes(self) -> dict[str, tuple[int | None, ...]]:
         card = self.card
@@ -272,8 +273,3 @@ def _first_line(error: Exception) -> str:
 
 def _shape(shape: tuple[int | None, ...]) -> str:
     return "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
-
-
-def _read_only(array: np.ndarray) -> np.ndarray:
-    array.setflags(write=False)
-    return array

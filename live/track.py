@@ -26,8 +26,7 @@ class Track:
         self._seen = np.empty((FIRST_CAPACITY, joint_count), dtype=bool)
         self._start = self._end = 0
         self._ids: list[tuple[float, int]] = []  # since when which tracking id, oldest first
-        # Joints that were seen in frames that are gone; one frame before the first stands for all: see until().
-        self._seen_before = np.zeros(joint_count, dtype=bool)
+        self._has_stand_in = False  # whether one frame before the first stands for those that are gone: see until()
 
     def __len__(self) -> int:
         return self._end - self._start
@@ -44,23 +43,21 @@ class Track:
 
     def id_at(self, time_s: float) -> int:
         """Returns the tracking id at a time, or before it when the person was out of view."""
+        since_s, body_id = self._ids[-1]
+        if since_s <= time_s:  # nearly always
+            return body_id
         return next((body_id for since_s, body_id in reversed(self._ids) if since_s <= time_s), self._ids[0][1])
 
     def last_seen_s(self, time_s: float) -> float:
         """Returns the time of the newest frame up to a time; the first that is kept where all are newer."""
-        end = int(np.searchsorted(self._times[self._start : self._end], time_s, side="right"))
-        return float(self._times[self._start + max(end - 1, 0)])
+        if time_s >= self.newest_s:  # nearly always
+            return self.newest_s
+        return float(self._times[max(self._end_at(time_s) - 1, self._start)])
 
     def forget_before(self, time_s: float) -> None:
-        """Drops older frames, and the oldest of too many."""
-        start = self._start + int(np.searchsorted(self._times[self._start : self._end], time_s))
-        start = max(start, self._end - MOST_FRAMES)
-        if start > self._start:
-            self._seen_before |= self._seen[self._start : start].any(axis=0)
-            self._start = start
-            stand_in = start - 1
-            self._times[stand_in] = self._times[start] - 1.0
-            self._joints[stand_in], self._seen[stand_in] = 0, self._seen_before
+        """Drops frames that are older than the newest and than a time, and the oldest of too many."""
+        while (self._times[self._start] < time_s and len(self) > 1) or len(self) > MOST_FRAMES:
+            self._drop_first()
 
     def until(self, end_s: float) -> Frames:
         """Returns times, joints and seen up to ``end_s``, as ``cut`` takes them; not copies.
@@ -69,9 +66,22 @@ class Track:
         gone only that matters (they are too old to be bridged to), so one frame stands for all of them: long ago,
         with every joint that was seen in any of them.
         """
-        end = self._start + int(np.searchsorted(self._times[self._start : self._end], end_s, side="right"))
-        start = self._start - bool(self._seen_before.any())
+        start, end = self._start - self._has_stand_in, self._end_at(end_s)
         return self._times[start:end], self._joints[start:end], self._seen[start:end]
+
+    def _end_at(self, time_s: float) -> int:
+        """The place after the last frame up to a time."""
+        if time_s >= self.newest_s:  # nearly always
+            return self._end
+        return self._start + int(self._times[self._start : self._end].searchsorted(time_s, side="right"))
+
+    def _drop_first(self) -> None:
+        """Makes the first frame the one that stands for all that are gone."""
+        first = self._start
+        if self._has_stand_in:
+            self._seen[first] |= self._seen[first - 1]
+        self._joints[first], self._times[first] = 0, self._times[first + 1] - 1.0
+        self._start, self._has_stand_in = first + 1, True
 
     def _change_id(self, time_s: float, body_id: int) -> None:
         """Notes since when the person has another tracking id; those that nobody can ask for any more are dropped."""
@@ -93,15 +103,11 @@ class Track:
 
 def side_by_side(tracks: list[Frames]) -> Frames:
     """Copies the tracks of B bodies to one time axis: joints (F, B, V, 3) and seen (F, B, V), unseen where absent."""
-    first_s = tracks[0][0]
-    if all(np.array_equal(times, first_s) for times, _, _ in tracks[1:]):  # everybody was in view all the time
-        joints, seen = (np.stack([track[part] for track in tracks], axis=1) for part in (1, 2))
-        return first_s.copy(), joints, seen
-    times_s = np.unique(np.concatenate([times for times, _, _ in tracks]))
-    joint_count = tracks[0][2].shape[1]
-    joints = np.zeros((len(times_s), len(tracks), joint_count, 3), dtype=np.float32)
+    is_one_axis = len({times.tobytes() for times, _, _ in tracks}) == 1  # everybody was in view all the time
+    times_s = tracks[0][0].copy() if is_one_axis else np.unique(np.concatenate([times for times, _, _ in tracks]))
+    joints = np.zeros((len(times_s), len(tracks), *tracks[0][1].shape[1:]), dtype=np.float32)
     seen = np.zeros(joints.shape[:3], dtype=bool)
     for place, (times, body_joints, body_seen) in enumerate(tracks):
-        rows = np.searchsorted(times_s, times)
+        rows = slice(None) if is_one_axis else times_s.searchsorted(times)
         joints[rows, place], seen[rows, place] = body_joints, body_seen
     return times_s, joints, seen

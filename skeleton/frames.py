@@ -15,10 +15,23 @@ import numpy as np
 def read_only(array: np.ndarray, dtype: type, shape: tuple[int, ...], *, name: str) -> np.ndarray:
     """Returns ``array`` as a read-only array of ``dtype``, checked against ``shape`` (-1 is any size)."""
     result: np.ndarray = np.array(array, dtype=dtype)  # a copy: nobody else can write to it
-    if result.ndim != len(shape) or any(want not in (-1, got) for want, got in zip(shape, result.shape)):
+    if not _fits(result.shape, shape):
         raise ValueError(f"{name} must have shape {shape}, found {result.shape}")
     result.setflags(write=False)
     return result
+
+
+def _fits(found: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    for want, got in zip(wanted, found):  # not a generator: thirty times a frame, and that takes twice as long
+        if want not in (-1, got):
+            return False
+    return len(found) == len(wanted)
+
+
+def seen_joints(joints: np.ndarray, state: np.ndarray) -> np.ndarray:
+    """Returns (..., V) bool, which of joints (..., V, 3) were seen: tracked or inferred, with finite coordinates."""
+    seen: np.ndarray = (state > 0) & np.isfinite(joints).all(axis=-1)
+    return seen
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +91,7 @@ class Body:
     @property
     def seen(self) -> np.ndarray:
         """(V,) bool: tracked or inferred, with finite coordinates."""
-        return (self.state > 0) & np.isfinite(self.joints).all(axis=1)
+        return seen_joints(self.joints, self.state)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

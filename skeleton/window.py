@@ -70,34 +70,48 @@ def cut(
         ValueError: No frames, times that do not increase, or shapes that do not belong together.
     """
     times_s = np.asarray(times_s, dtype=np.float64)
-    joints = np.asarray(joints, dtype=np.float32)
+    joints, seen = np.asarray(joints, dtype=np.float32), np.asarray(seen, dtype=bool)
     if times_s.ndim != 1 or len(times_s) == 0:
         raise ValueError(f"times_s must be one non-empty axis, found shape {times_s.shape}")
-    if joints.shape[:1] != times_s.shape or joints.ndim != 3 or np.shape(seen) != joints.shape[:2]:
-        raise ValueError(f"joints {joints.shape} and seen {np.shape(seen)} do not fit {len(times_s)} times")
+    if joints.shape[:1] != times_s.shape or joints.ndim != 3 or seen.shape != joints.shape[:2]:
+        raise ValueError(f"joints {joints.shape} and seen {seen.shape} do not fit {len(times_s)} times")
     if (times_s[1:] <= times_s[:-1]).any():
         raise ValueError("times_s must increase strictly")
 
-    seen, is_finite = np.asarray(seen, dtype=bool), np.isfinite(joints)
+    is_finite = np.isfinite(joints)
     if not is_finite.all():  # asked first, because it seldom is so, and reducing an axis of three is slow
-        seen = seen & is_finite.all(axis=2)
-    wanted_s = np.linspace(start_s, end_s, frame_count)
+        seen, joints = seen & is_finite.all(axis=2), np.where(is_finite, joints, np.float32(0))
 
-    # Most joints are seen in all frames. They share their neighbors, whose frames are copied whole.
-    shared = _neighbors(times_s, None, wanted_s, max_gap_s)
-    result = _between(joints[shared.low[:, 0]], joints[shared.high[:, 0]], shared.weight)
-    result_seen = np.repeat(shared.is_seen, joints.shape[1], axis=1)
-    others = np.flatnonzero(~seen.all(axis=0))
+    # Most joints are seen in all frames. They share their neighbors, those of column 0, whose frames are taken whole.
+    others = np.logical_not(seen.all(axis=0)).nonzero()[0]
+    columns = np.ones((len(seen), 1 + len(others)), dtype=bool)
+    columns[:, 1:] = seen[:, others]
+    low, high, weight, is_seen = _neighbors(times_s, columns, _evenly(start_s, end_s, frame_count), max_gap_s)
+    result = _between(joints.take(low[:, 0], axis=0), joints.take(high[:, 0], axis=0), weight[:, :1])
+    result[~is_seen[:, 0]] = 0
+    result_seen = np.empty(result.shape[:2], dtype=bool)
+    result_seen[:] = is_seen[:, :1]
     if len(others):
-        own = _neighbors(times_s, seen[:, others], wanted_s, max_gap_s)
-        result[:, others] = _between(_at(joints, own.low, others), _at(joints, own.high, others), own.weight)
-        result_seen[:, others] = own.is_seen
-    result[~result_seen] = 0
+        low, high, weight, is_seen = low[:, 1:], high[:, 1:], weight[:, 1:], is_seen[:, 1:]
+        own = _between(_at(joints, low, others), _at(joints, high, others), weight)
+        own[~is_seen] = 0
+        result[:, others], result_seen[:, others] = own, is_seen
     return result, result_seen
 
 
+def _evenly(start_s: float, end_s: float, count: int) -> np.ndarray:
+    """Returns (T,) the numbers of ``np.linspace``, in half of its time."""
+    times_s: np.ndarray = np.arange(count) * ((end_s - start_s) / max(count - 1, 1)) + start_s
+    if count > 1:
+        times_s[-1] = end_s
+    return times_s
+
+
 class _Neighbors(NamedTuple):
-    """Between which seen frames T moments lie, for V joints: each (T, V), the weight that of ``high``."""
+    """Between which seen frames T moments lie, for V joints: each (T, V), the weight that of ``high``.
+
+    A joint that was never seen has numbers that are no frame's.
+    """
 
     low: np.ndarray
     high: np.ndarray
@@ -105,41 +119,38 @@ class _Neighbors(NamedTuple):
     is_seen: np.ndarray
 
 
-def _neighbors(times_s: np.ndarray, seen: np.ndarray | None, wanted_s: np.ndarray, max_gap_s: float) -> _Neighbors:
-    """Finds the neighbors of T moments among F frames, for joints seen (F, V), or for one that is always seen."""
+def _neighbors(times_s: np.ndarray, seen: np.ndarray, wanted_s: np.ndarray, max_gap_s: float) -> _Neighbors:
+    """Finds the neighbors of T moments among F frames, for joints seen (F, V)."""
     count = len(times_s)
-    low = np.searchsorted(times_s, wanted_s, side="right")[:, None] - 1  # (T, 1) last frame at or before, or -1
-    high = np.searchsorted(times_s, wanted_s, side="left")[:, None]  # (T, 1) first frame at or after, or F
-    if seen is not None:
-        frames = np.arange(count, dtype=np.int32)[:, None]
-        # (F, V) index of the last seen frame at or before, and of the first seen frame at or after, each frame.
-        before = np.maximum.accumulate(np.where(seen, frames, np.int32(-1)), axis=0)
-        after = np.minimum.accumulate(np.where(seen, frames, np.int32(count))[::-1], axis=0)[::-1]
-        low = np.where(low >= 0, before[np.maximum(low[:, 0], 0)], -1)  # (T, V)
-        high = np.where(high < count, after[np.minimum(high[:, 0], count - 1)], count)
+    frames = np.arange(count, dtype=np.int32)[:, None]
+    # (F + 1, V) index of the last seen frame before each one, or -1, and of the first at or after each, or F.
+    before, after = np.empty((2, count + 1, seen.shape[1]), dtype=np.int32)
+    before[0], after[count] = -1, count
+    np.maximum.accumulate(np.where(seen, frames, np.int32(-1)), axis=0, out=before[1:])
+    np.minimum.accumulate(np.where(seen, frames, np.int32(count))[::-1], axis=0, out=after[-2::-1])
+    low = before.take(times_s.searchsorted(wanted_s, side="right"), axis=0)  # (T, V)
+    high = after.take(times_s.searchsorted(wanted_s, side="left"), axis=0)
 
     has_low, has_high = low >= 0, high < count
     low, high = np.where(has_low, low, high), np.where(has_high, high, low)  # one-sided: hold the nearest
-    # Both bounds by hand here and below: np.clip takes thrice as long on so few numbers.
-    low, high = (np.minimum(np.maximum(place, 0), count - 1) for place in (low, high))
-    time_low, time_high = times_s[low], times_s[high]
+    time_low, time_high = times_s.take(low, mode="clip"), times_s.take(high, mode="clip")
     gap = time_high - time_low
     past = wanted_s[:, None] - time_low
+    # Both bounds by hand: np.clip takes thrice as long on so few numbers.
     weight = np.minimum(np.maximum(past / np.where(gap > 0, gap, 1.0), 0.0), 1.0).astype(np.float32)
 
     nearest = np.minimum(np.abs(past), np.abs(wanted_s[:, None] - time_high))
     # 1 µs of slack: 1/30 s steps do not add up exactly.
-    bridged = np.where(has_low & has_high, gap <= max_gap_s + 1e-6, nearest <= max_gap_s + 1e-6)
-    return _Neighbors(low, high, weight, (has_low | has_high) & (bridged | (nearest <= 1e-6)))
+    is_near = (np.where(has_low & has_high, gap, nearest) <= max_gap_s + 1e-6) | (nearest <= 1e-6)
+    return _Neighbors(low, high, weight, (has_low | has_high) & is_near)
 
 
 def _between(low: np.ndarray, high: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Returns (T, V, 3): positions between those of two frames, of which ``high`` has this weight (T, V)."""
-    # Both ends of a gap were seen and are finite, except of a joint that never was; that one is masked later.
-    with np.errstate(invalid="ignore"):
-        return low * (1 - weight[:, :, None]) + high * weight[:, :, None]
+    weight = weight[:, :, None]
+    return low * (1 - weight) + high * weight
 
 
 def _at(joints: np.ndarray, frames: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Returns (T, C, 3): of joints (F, V, 3) those of C columns, each at its own frame (T, C)."""
-    return joints.reshape(-1, 3).take(frames * joints.shape[1] + columns, axis=0)
+    return joints.reshape(-1, 3).take(frames * joints.shape[1] + columns, axis=0, mode="clip")

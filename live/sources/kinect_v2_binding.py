@@ -14,6 +14,7 @@ Importing raises ImportError (a package is missing), OSError (no Kinect runtime)
 from __future__ import annotations
 
 import ctypes
+import math
 import sys
 import threading
 import time
@@ -268,7 +269,7 @@ class KinectReader(runtime.PyKinectRuntime):
                 time_s=time_s,
                 arrival_s=arrival_s,
                 bodies=_bodies(frame, self.max_body_count),
-                floor=floor if any(floor) and np.isfinite(floor).all() else None,
+                floor=floor if any(floor) and all(map(math.isfinite, floor)) else None,
             )
         )
 
