@@ -104,6 +104,27 @@ def test_before_the_first_frame_the_nearest_is_held_for_the_length_of_a_gap() ->
     assert (found[seen] == 5).all()
 
 
+@pytest.mark.parametrize("spoiled", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("is_ever_finite", [True, False])
+def test_a_joint_with_a_coordinate_that_is_no_number_is_unseen(spoiled: float, is_ever_finite: bool) -> None:
+    times, seen = np.arange(20) / 30, np.ones((20, V), bool)
+    joints = np.random.default_rng(0).normal(size=(20, V, 3)).astype(np.float32)
+    damaged = slice(4, 16) if is_ever_finite else slice(None)
+    expected = joints.copy(), seen.copy()
+    joints[damaged, 1, 2], expected[1][damaged, 1] = spoiled, False
+    for found, wanted in zip(cut_all(times, joints), cut(times, *expected, start_s=0, end_s=19 / 30, frame_count=7)):
+        np.testing.assert_array_equal(found, wanted)
+    assert cut_all(times, joints)[1][:, 1].any() == is_ever_finite
+
+
+def test_a_window_of_one_frame_is_at_its_start() -> None:
+    times = np.arange(7) / 30
+    joints = np.random.default_rng(0).normal(size=(7, V, 3)).astype(np.float32)
+    found, seen = cut_all(times, joints, start_s=float(times[2]), frame_count=1)
+    np.testing.assert_array_equal(found, joints[2:3])
+    assert seen.all()
+
+
 @pytest.mark.parametrize(
     ("times", "joints", "seen", "sentence"),
     [
