@@ -71,10 +71,12 @@ def _laid_out(description: Description, clips: Sequence[Clip], refused: Sequence
     for row, clip in zip(index, clips):
         rows, persons = slice(row["start"], row["start"] + row["frames"]), clip.joints.shape[1]
         # Here and nowhere later: what is not a number counts as not seen, and every number in a cache is one.
-        is_finite = np.isfinite(clip.joints).all(axis=-1)
-        joints[rows, :persons] = np.where(is_finite[..., None], clip.joints, np.float32(0))
-        state[rows, :persons] = np.where(is_finite, clip.state, 0)
-        row["persons"] = state[rows].any(axis=(0, 2)).sum()
+        is_finite = _is_finite(clip.joints)
+        place = joints[rows, :persons]
+        place[...] = clip.joints
+        place[~is_finite] = 0
+        state[rows, :persons] = clip.state * is_finite
+        row["persons"] = state[rows].any(axis=0).any(axis=-1).sum()
         row["floor"] = clip.floor
         row["is_correct"] = -1 if clip.item.is_correct is None else clip.item.is_correct
         for name in ("label", "subject", "repetition", "camera", "setup", "group"):
@@ -89,6 +91,13 @@ def _laid_out(description: Description, clips: Sequence[Clip], refused: Sequence
     return Piece(arrays, tuple(refused), items=len(clips) + len(refused))
 
 
+def _is_finite(joints: np.ndarray) -> np.ndarray:
+    """(F, M, V) bool: which joints have three numbers; ``all`` over so short an axis would take thrice the time."""
+    x, y, z = np.moveaxis(np.isfinite(joints), -1, 0)
+    result: np.ndarray = x & y & z
+    return result
+
+
 def _checked(clip: Clip, description: Description) -> Clip:
     times = clip.times_s
     if not len(times):
@@ -100,7 +109,7 @@ def _checked(clip: Clip, description: Description) -> Clip:
             f"it must hold at most {description.persons} people of {len(description.layout)} joints, found "
             f"{clip.joints.shape[1]} of {clip.joints.shape[2]}"
         )
-    if not (np.isfinite(clip.joints).all(axis=-1) & (clip.state > 0)).any():
+    if not (_is_finite(clip.joints) & (clip.state > 0)).any():
         raise TrainingDataError("not a single joint is seen in it")
     if not 0 <= clip.item.label < len(description.labels):
         raise TrainingDataError(f"its label must be below {len(description.labels)}, found {clip.item.label}")

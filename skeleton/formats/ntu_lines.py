@@ -96,7 +96,7 @@ def _body_line(path: Path, lines: list[str], position: int) -> tuple[int, list[i
         flags = [*map(int, others), int(state)]
         if not is_id(int(identity)) or any(abs(flag) > LARGEST_FLAG for flag in flags):
             raise ValueError
-        return int(identity), flags, (_number(left), _number(forward))
+        return int(identity), flags, (number(left), number(forward))
     except ValueError:
         raise _wrong(path, position, "a body line must hold whole numbers and the lean") from None
 
@@ -113,7 +113,7 @@ def _joint_line(path: Path, lines: list[str], position: int) -> list[float]:
     if len(cells) != JOINT_VALUES:
         raise _wrong(path, position, f"a joint must have {JOINT_VALUES} values, found {len(cells)}")
     try:
-        values = [_number(cell) for cell in cells]
+        values = [number(cell) for cell in cells]
     except ValueError:
         raise _wrong(path, position, "a joint must have numbers only") from None
     if values[-1] not in (0, 1, 2):
@@ -121,7 +121,7 @@ def _joint_line(path: Path, lines: list[str], position: int) -> list[float]:
     return values
 
 
-def _number(text: str) -> float:
+def number(text: str) -> float:
     if "#" in text:  # how old Windows runtimes print what is not a number: -1.#IND, 1.#QNAN, -1.#INF
         return float("-inf" if text.startswith("-") else "inf") if "INF" in text else float("nan")
     return float(text)

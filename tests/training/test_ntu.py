@@ -11,6 +11,7 @@ import pytest
 from skeleton import config
 from skeleton.errors import ConfigError, RecordingError, TrainingDataError
 from skeleton.formats import ntu as ntu_format
+from skeleton.formats import ntu_positions
 from skeleton.formats.ntu_positions import read_positions
 from tests.training.ntu_files import BIG, body, text, together, walk
 from training.datasets import ntu
@@ -251,6 +252,43 @@ def test_positions_are_those_of_the_full_reader(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
+        pytest.param(b"\r\n", b"\r\n", id="as it is"),
+        pytest.param(b"\r\n", b"\n", id="other line ends"),
+        pytest.param(b"-0.25 ", b"-1.#IND ", id="what is not a number"),
+        pytest.param(b"-0.25 ", b"1e-05 ", id="a power of ten"),
+        pytest.param(b"-0.25 ", b"1e39 ", id="beyond float32"),
+        pytest.param(b" 0.4 2\r\n", b" 0.4 1\r\n", id="inferred"),
+        pytest.param(b" 0.1 0.2", b" 1.#QNAN -1e-9", id="other values"),
+    ],
+)
+@pytest.mark.parametrize("end", [b"", b"\r\n", b" \n\n", None], ids=["ended", "blank", "blanks", "open"])
+def test_a_regular_file_is_read_as_one_text(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, old: bytes, new: bytes, end: bytes | None
+) -> None:
+    content = text(together([{}, *walk(5), {}], walk(3, identity=5))).replace(old, new)
+    content = content.rstrip() if end is None else content + end
+    with np.errstate(over="ignore"):
+        line_by_line = ntu_positions._read_other(content, tmp_path)
+    monkeypatch.delattr(ntu_positions, "_read_other")
+    found = read_positions(content, tmp_path)
+    assert (found.frame_count, found.ids) == (7, line_by_line.ids) and found.frames.tolist() == [
+        0,
+        1,
+        1,
+        2,
+        2,
+        3,
+        4,
+        5,
+    ]
+    for name in ("frames", "joints", "state"):
+        one, other = getattr(found, name), getattr(line_by_line, name)
+        assert one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes(), name
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
         pytest.param(b"", b"", id="nothing changed"),
         pytest.param(b"3\r\n1\r\n", b"4\r\n1\r\n", id="a frame missing"),
         pytest.param(b"3\r\n1\r\n", b"2\r\n1\r\n", id="a frame too many"),
@@ -261,6 +299,11 @@ def test_positions_are_those_of_the_full_reader(tmp_path: Path) -> None:
         pytest.param(b"72057594037931104", b"7e16", id="an id that is no integer"),
         pytest.param(b"72057594037931104", b"99999999999999999999999", id="an id of more than 64 bits"),
         pytest.param(b"\r\n1\r\n", b"\r\n7\r\n", id="seven bodies"),
+        pytest.param(b" 0.4 2\r\n", b" 0.4 0.5 2\r\n", id="a value too many"),
+        pytest.param(b" 3 4 0.1", b" 3" + 257 * b" 4" + b" 0.1", id="so many values that a byte cannot count them"),
+        pytest.param(b" 0.4 2\r\n-", b" 0.4 12\r\n-", id="a state of two digits"),
+        pytest.param(b" 0.4 2\r\n", b" 0.4\r2\r\n", id="a line end of another kind"),
+        pytest.param(b"\r\n25\r\n", b"\r\n25\r\n\r\n", id="a blank line"),
     ],
 )
 def test_positions_refuse_what_the_full_reader_refuses(tmp_path: Path, old: bytes, new: bytes) -> None:
