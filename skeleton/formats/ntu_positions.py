@@ -129,7 +129,7 @@ def _ids(lines: _Lines, first_lines: np.ndarray) -> list[int]:
     content, starts = lines.content, (lines.newlines[first_lines - 1] + 1).tolist()
     # From text to integer, not through a float: ids are above 2**53, and neighboring ones would be one.
     ids = [int(content[start : content.find(b" ", start)]) for start in starts]
-    if not all(map(is_id, ids)):
+    if not all(map(is_id, set(ids))):
         raise ValueError("an id must fit 64 bits")
     return ids
 
