@@ -55,6 +55,13 @@ def test_what_is_no_number_is_refused(word: str) -> None:
         read(["0.25", word, "0.5"])
 
 
+def test_only_what_is_within_its_place_belongs_to_a_number() -> None:
+    text = b"8 bytes 11.55 "
+    assert read_decimals(text, np.array([9, 8, 8]), np.array([12, 9, 10])).tolist() == [1.5, 1.0, 11.0]
+    with pytest.raises(ValueError, match="could not convert"):
+        read_decimals(text, np.array([9]), np.array([9]))
+
+
 def test_only_numbers_that_are_not_plain_are_read_one_by_one() -> None:
     seen = []
 

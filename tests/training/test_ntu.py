@@ -238,7 +238,8 @@ def test_positions_are_those_of_the_full_reader(tmp_path: Path) -> None:
         for _ in range(9)
     ]
     path = tmp_path / "file.skeleton"
-    for content in (text(frames), text(frames).replace(b" 0.1 0.2", b"  0.1 0.2"), text(frames).replace(b"\r", b"")):
+    for old, new in ((b"", b""), (b" 0.1 0.2", b"  0.1 0.2"), (b"\r", b""), (b" 1 2 3 4", 60 * b"0" + b" 1 2 3 4")):
+        content = text(frames).replace(old, new) if old else text(frames)
         path.write_bytes(content)
         found, bodies = read_positions(content, path), []
         for index, frame in enumerate(ntu_format.read(path).frames):
@@ -265,7 +266,7 @@ def test_positions_are_those_of_the_full_reader(tmp_path: Path) -> None:
 def test_a_regular_file_is_read_as_one_text(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, old: bytes, new: bytes, end: bytes | None
 ) -> None:
-    content = text(together([{}, *walk(5), {}], walk(3, identity=5))).replace(old, new)
+    content = text(together([{}, *walk(4), {}, *walk(1)], walk(3, identity=5))).replace(old, new)
     content = content.rstrip() if end is None else content + end
     with np.errstate(over="ignore"):
         line_by_line = ntu_positions._read_other(content, tmp_path)
@@ -290,6 +291,7 @@ def test_a_regular_file_is_read_as_one_text(
     ("old", "new"),
     [
         pytest.param(b"", b"", id="nothing changed"),
+        pytest.param(b"", b"and more of it\r\n", id="a line too many"),
         pytest.param(b"3\r\n1\r\n", b"4\r\n1\r\n", id="a frame missing"),
         pytest.param(b"3\r\n1\r\n", b"2\r\n1\r\n", id="a frame too many"),
         pytest.param(b"\r\n25\r\n", b"\r\n26\r\n", id="another number of joints"),
@@ -304,13 +306,14 @@ def test_a_regular_file_is_read_as_one_text(
         pytest.param(b" 0.4 2\r\n-", b" 0.4 12\r\n-", id="a state of two digits"),
         pytest.param(b" 0.4 2\r\n", b" 0.4\r2\r\n", id="a line end of another kind"),
         pytest.param(b"\r\n25\r\n", b"\r\n25\r\n\r\n", id="a blank line"),
+        pytest.param(b"-0.2083333 ", b"-0.2083\xff33 ", id="a byte that is no character"),
     ],
 )
 def test_positions_refuse_what_the_full_reader_refuses(tmp_path: Path, old: bytes, new: bytes) -> None:
-    content = text(walk(3)).replace(old, new, 1) if old else text(walk(3))
+    content = text(walk(3)).replace(old, new, 1) if old else text(walk(3)) + new
     path = tmp_path / "file.skeleton"
     path.write_bytes(content)
-    if not old:
+    if not old + new:
         assert len(read_positions(content, path).ids) == len(ntu_format.read(path).frames) == 3
         return
     with pytest.raises(RecordingError) as full:
