@@ -6,6 +6,7 @@ What a view means is the presenter's business, what is open is the session's; th
 from __future__ import annotations
 
 import gc
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +31,7 @@ from app.session import Session
 from app.status import StatusLine
 from app.transport import TransportBar
 from live.heat_kinds import HeatKind
+from live.rhythm import LONGEST_WAIT_S, Interlude
 from live.sources.base import Transport
 from live.view import Banner, PipelineView, Severity
 from skeleton.errors import AppError
@@ -41,7 +43,8 @@ if TYPE_CHECKING:
 LOOK_MS = 4
 """How often the window looks whether there is something new to show."""
 SOONEST_S, LATEST_S = 0.025, 0.05
-"""From one tick to the next: at most 40 a second, however fast a recording plays, and 20 while nothing is decided."""
+"""From one tick to the next: at most 40 a second, however fast a recording plays, and 20 while nothing is decided.
+While frames come a tick waits for news and until it fits, see ``Interlude``."""
 USUAL_SIZE = (1280, 780)
 TEXTS_EVERY_S = 0.25
 SCORES_EVERY_S = 0.1
@@ -80,7 +83,7 @@ class MainWindow(QMainWindow):
         self._build()
         self._connect()
         self._restore()
-        self._news, self._ticked_s = -1, self._clock() - LATEST_S
+        self._news, self._painting = -1, Interlude()
         self.timer = QTimer(self)
         self.timer.setTimerType(Qt.PreciseTimer)
         self.timer.setInterval(LOOK_MS)
@@ -89,9 +92,14 @@ class MainWindow(QMainWindow):
 
     def _look(self) -> None:
         """Ticks right after a decision: painting while the next one is being made would make both late."""
-        news, waited_s = self.session.news, self._clock() - self._ticked_s
-        if waited_s >= LATEST_S or (news != self._news and waited_s >= SOONEST_S):
-            self._news, self._ticked_s = news, self._clock()
+        news, rest_s, now_s = self.session.news, self.session.rest_s, self._clock()
+        if self._painting.is_going_on:  # Qt paints what a tick changed before it looks at its timers again
+            self._painting.end(now_s)
+        latest_s = LATEST_S if math.isinf(rest_s) else LONGEST_WAIT_S
+        is_due = self._painting.since_s(now_s) >= (latest_s if news == self._news else SOONEST_S)
+        if is_due and self._painting.fits(rest_s, now_s):
+            self._news = news
+            self._painting.begin(now_s)
             self.tick()
 
     def tick(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,6 +37,9 @@ class LivePipeline(Protocol):
 
     @property
     def news(self) -> int: ...
+
+    @property
+    def rest_s(self) -> float: ...
 
     def poll(self) -> PipelineView: ...
 
@@ -130,6 +134,11 @@ class Session:
     def news(self) -> int:
         """A number that changes when what is open has something new to show."""
         return self._pipeline.news if self._pipeline is not None else 0
+
+    @property
+    def rest_s(self) -> float:
+        """How long nothing is decided from now on: 0 during a decision, infinity when none is expected."""
+        return self._pipeline.rest_s if self._pipeline is not None else math.inf
 
     def poll(self) -> PipelineView:
         """Returns the newest view of what is open."""

@@ -9,12 +9,12 @@ one that is handed in.
 from __future__ import annotations
 
 import math
-import statistics
 from collections import deque
 from collections.abc import Callable
 
 from live.engine import Decided, Engine, Recognizes
 from live.evidence import Inquiry, Question, questions
+from live.rhythm import Rhythm
 from live.view import JointEvidence
 
 EVERY_S = 0.2
@@ -22,13 +22,10 @@ EVERY_S = 0.2
 SPARE_S = 0.012
 """Kept free before the next frame: sensors deliver earlier or later, and the window paints beside it, which makes
 both slower. With 3 ms one decision in twenty was half as late again."""
-IDLE_FRAMES = 3
-"""Frame intervals without a frame, after which none is expected: playback is paused, or the sensor is lost."""
-USUAL_INTERVAL_S = 1 / 30
 FIRST_COPIES = 2
 """Run before it is known how long one takes."""
-REMEMBERED_INTERVALS, REMEMBERED_RUNS = 16, 8
-"""What the next ones are judged by: the median of the intervals, the slowest of the runs."""
+REMEMBERED_RUNS = 8
+"""The next ones are judged by the slowest of them."""
 
 
 class EvidenceRota:
@@ -36,18 +33,17 @@ class EvidenceRota:
 
     Args:
         recognizer: The model, of the same thread.
-        clock: Seconds, on the clock of the frames' arrival.
+        rhythm: When the next frame comes.
+        clock: Seconds.
     """
 
-    def __init__(self, recognizer: Recognizes, clock: Callable[[], float]) -> None:
-        self._recognizer, self._clock = recognizer, clock
+    def __init__(self, recognizer: Recognizes, rhythm: Rhythm, clock: Callable[[], float]) -> None:
+        self._recognizer, self._rhythm, self._clock = recognizer, rhythm, clock
         self._engine: Engine | None = None
         self._asked: dict[int, Question] = {}
         self._found: dict[int, JointEvidence] = {}
         self._inquiry: Inquiry | None = None
         self._begun_s = -math.inf
-        self._received_s = -math.inf
-        self._intervals: deque[float] = deque([USUAL_INTERVAL_S], maxlen=REMEMBERED_INTERVALS)
         self._costs: deque[float] = deque(maxlen=REMEMBERED_RUNS)  # seconds a copy
 
     @property
@@ -55,14 +51,11 @@ class EvidenceRota:
         """The newest evidence of everybody whose action still goes on."""
         return tuple(self._found.values())
 
-    def look(self, engine: Engine, decided: Decided, *, received_s: float) -> None:
+    def look(self, engine: Engine, decided: Decided) -> None:
         """Takes in what was decided about a frame; evidence for a class that is not shown any more is dropped."""
         if engine is not self._engine:
             self.forget()
             self._engine = engine
-        if received_s > self._received_s > -math.inf:
-            self._intervals.append(received_s - self._received_s)
-        self._received_s = received_s
         self._asked = {one.body_id: one for one in questions(decided, self._recognizer.card.labels)}
         self._found = {key: one for key, one in self._found.items() if self._is_shown(key, one.label)}
         if self._inquiry is not None and not self._is_shown(
@@ -79,10 +72,8 @@ class EvidenceRota:
         """Returns how long to wait for a frame before there is something to do; infinity when there is nothing."""
         if self._inquiry is None and self._next() is None:
             return math.inf
-        due_s = self._begun_s + EVERY_S if self._inquiry is None else -math.inf
-        if not self._copies_that_fit():
-            due_s = max(due_s, self._received_s + IDLE_FRAMES * self._interval_s)
-        return max(0.0, due_s - self._clock())
+        wait_s = max(0.0, self._begun_s + EVERY_S - self._clock()) if self._inquiry is None else 0.0
+        return wait_s if self._copies_that_fit() else max(wait_s, self._rhythm.until_idle_s())
 
     def work(self) -> bool:
         """Runs as many hidden copies as fit before the next frame; returns whether somebody's evidence is new."""
@@ -103,21 +94,17 @@ class EvidenceRota:
         self._keep(inquiry)
         return True
 
-    @property
-    def _interval_s(self) -> float:
-        return statistics.median(self._intervals)
-
     def _copies_that_fit(self) -> int:
         """How many copies can be run before the next frame is expected, as slowly as they were lately."""
         joints = len(self._recognizer.card.joints)
-        since_s = self._clock() - self._received_s
-        if since_s >= IDLE_FRAMES * self._interval_s:
+        until_next_s = self._rhythm.until_next_s()
+        if math.isinf(until_next_s):
             return joints
-        room_s = max(0.0, self._interval_s - since_s - SPARE_S)  # none while a frame is late: it comes any moment
+        room_s = max(0.0, until_next_s - SPARE_S)
         if not self._costs:
             return FIRST_COPIES if room_s else 0
         # One that took long, because the computer had something else to do, must not be the last.
-        least = 1 if room_s > self._interval_s / 2 else 0
+        least = 1 if room_s > self._rhythm.interval_s / 2 else 0
         return max(least, min(joints, int(room_s / max(self._costs))))
 
     def _next(self) -> Question | None:

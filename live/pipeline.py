@@ -11,6 +11,7 @@ stopped one leaves nothing behind, and its last view can stay on the screen unti
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -111,6 +112,11 @@ class Pipeline:
     def news(self) -> int:
         """A number that changes when a frame is there to show and, with a model, decided about."""
         return self._board.scenes_shown if self._recognition is None else self._board.scenes_decided
+
+    @property
+    def rest_s(self) -> float:
+        """How long nothing is decided from now on: 0 during a decision, infinity when none is expected."""
+        return math.inf if self._recognition is None else self._recognition.rest_s
 
     @property
     def is_done(self) -> bool:

@@ -7,6 +7,7 @@ which only appends to the history and fills a mailbox, and never waits.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from live.engine import Decided, Engine, Observation, Recognizes, leveler_for
 from live.evidence_rota import EvidenceRota
 from live.mailbox import Mailbox
 from live.rates import EventLatencies
+from live.rhythm import Rhythm
 from live.sources.base import SourceInfo
 from live.view import Banner, Severity
 from skeleton.errors import AppError, InternalError, ModelContractError
@@ -26,6 +28,8 @@ from skeleton.frames import BodyFrame
 
 WAIT_S = 1.0
 """The mailbox wakes its consumer; this only bounds how long a thread sleeps if it should be forgotten."""
+QUICK_S = 0.025
+"""Frames that come faster, of a recording that is played faster, leave no rest that is worth waiting for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,13 +82,14 @@ class RecognizerThread:
         self._recognizer: Recognizes | None = None  # written once by the thread, read by the source's
         self._info: SourceInfo | None = None
         self._origin_s = 0.0
-        self._engine: Engine | None = None  # of the source that is open; touched by the source's thread only
+        self._engine: Engine | None = None  # of the source that is open; written by the source's thread only
         self._deciding: Engine | None = None  # the one whose actions go on; touched by this thread only
         self._pending: _Task | None = None  # the newest; None when it is done
         self._too_old = 0
         self._is_recalibrated = threading.Event()
         self._trouble = ""
         self._latencies = EventLatencies()
+        self._rhythm = Rhythm(time.perf_counter)  # written by the source's thread
         self._rota: EvidenceRota | None = None  # touched by this thread only
         self.explains = False
         self.thread = threading.Thread(target=self._run, name="recognizer", daemon=True)
@@ -98,6 +103,17 @@ class RecognizerThread:
     def is_busy(self) -> bool:
         """Whether the newest frame that was observed still waits for its decision."""
         return self._pending is not None
+
+    @property
+    def rest_s(self) -> float:
+        """How long it rests from now on, seconds: 0 while it decides, infinity when no frame is expected.
+
+        Infinity too where nobody is to wait for a rest: nothing is decided at all, or frames come too fast.
+        """
+        is_deciding = self._engine is not None and self.thread.is_alive()
+        if not is_deciding or self._rhythm.interval_s < QUICK_S:
+            return math.inf
+        return 0.0 if self.is_busy else self._rhythm.until_next_s()
 
     def stop(self) -> None:
         """Tells the thread to end; does not wait."""
@@ -125,6 +141,7 @@ class RecognizerThread:
 
     def observe(self, frame: BodyFrame, *, received_s: float, is_last: bool) -> None:
         """Adds a frame to the history and makes it the next to be recognized."""
+        self._rhythm.note(received_s)
         engine = self._engine or self._new_engine()
         if engine is None:
             return
@@ -137,6 +154,10 @@ class RecognizerThread:
             self._pending = task = _Task(engine, observation, received_s, is_last)
             self._tasks.put(task)
 
+    def expect_nothing(self) -> None:
+        """Notes that no frame comes before playback goes on."""
+        self._rhythm.rest()
+
     def reset(self) -> None:
         """Forgets what was observed, because the source jumps."""
         if self._engine is not None:
@@ -144,6 +165,7 @@ class RecognizerThread:
 
     def end(self) -> None:
         """Ends everything that goes on, because the source is gone."""
+        self._rhythm.rest()
         if self._engine is not None:
             self._tasks.put(_Task(self._engine, None, is_last=True, is_lost=True))
         self._info = self._engine = None
@@ -173,7 +195,7 @@ class RecognizerThread:
             if recognizer.warning:
                 self._board.set_banner("provider", Banner(Severity.WARNING, recognizer.warning))
             self._is_settled.set()
-            self._rota = EvidenceRota(recognizer, time.perf_counter)
+            self._rota = EvidenceRota(recognizer, self._rhythm, time.perf_counter)
             while not self._is_stopping.is_set():
                 task = self._tasks.take(min(WAIT_S, self._rota.wait_s()) if self.explains else WAIT_S)
                 if task is not None:
@@ -220,7 +242,7 @@ class RecognizerThread:
         """Tells the rota what may be explained; it looks while nobody wants it too, to answer soon when asked."""
         assert self._rota is not None
         before = self._rota.newest
-        self._rota.look(task.engine, decided, received_s=task.received_s)
+        self._rota.look(task.engine, decided)
         if len(self._rota.newest) != len(before):
             self._board.set_evidence(self._rota.newest)
 

@@ -18,6 +18,7 @@ import numpy as np
 from live.board import Board, Scene
 from live.recognizer_thread import RecognizerThread, internal_error
 from live.recorder import Recorder
+from live.rhythm import Interlude
 from live.sources.base import Source, SourceInfo, SourceStatus, Transport
 from live.view import Banner, Severity
 from skeleton.errors import AppError, SourceLost, SourceUnavailable
@@ -32,7 +33,7 @@ FIRST_FRAME_WITHIN_S = 6.0
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.5, 8.0
 """Wait before a source is opened again; doubled after every failure."""
 DECISION_WITHIN_S, LOOK_EVERY_S = 0.02, 0.002
-"""A picture is fetched once its frame is decided about, but so much later than the frame at the latest."""
+"""A recording's picture is fetched once its frame is decided about, so much later than the frame at the latest."""
 MOST_COMMANDS = 256
 
 
@@ -66,6 +67,7 @@ class SourceThread:
         self._is_stopping = threading.Event()
         self._commands: deque[Transport] = deque(maxlen=MOST_COMMANDS)
         self._is_picture_wanted = True
+        self._fetching = Interlude()
         self._unshown: BodyFrame | None = None
         self._recorder: Recorder | None = None
         self._recorded: tuple[BodyFrame, np.ndarray | None] | None = None  # the newest, with its picture
@@ -155,6 +157,8 @@ class SourceThread:
                 self._deliver(info, frame, now_s)
             elif self._source.status is not SourceStatus.STREAMING:  # a pause is no silence
                 opened_s, self._received_s = now_s, now_s if self._received_s else 0.0
+                if self._recognition is not None:
+                    self._recognition.expect_nothing()
             elif info.is_live:
                 self._check_alive(info, asked_s, opened_s=opened_s)
             self._show(now_s)
@@ -221,23 +225,37 @@ class SourceThread:
         return self._unshown is not None and self._has_color and self._is_picture_wanted
 
     def _show(self, now_s: float) -> None:
-        """Shows the newest frame. With a picture it waits until the window took the last one, and for the decision.
-
-        Converting a picture takes as long as recognizing six people, and beside it both take half as long again.
-        """
-        if self._unshown is None or (self._has_color and not self._is_picture_wanted):
+        """Shows the newest frame. With a picture it waits until the window took the last one, and for its turn."""
+        if self._unshown is None:
             return
-        is_deciding = self._recognition is not None and self._recognition.is_busy
-        if self._has_color and is_deciding and now_s - self._received_s < DECISION_WITHIN_S:
+        if self._has_color and not (self._is_picture_wanted and self._may_fetch(now_s)):
             return
         self._is_picture_wanted = False
         self._board.show(Scene(self._unshown, self._picture_of(self._unshown) if self._has_color else None))
         self._unshown = None
 
+    def _may_fetch(self, now_s: float) -> bool:
+        """Whether the picture disturbs no decision: beside one, both take half as long again.
+
+        A sensor's picture that does not fit before the next frame is left out. A recording's only waits: a video is
+        decoded from one picture to the next, and to leave some out saves nothing.
+        """
+        if self._recognition is None:
+            return True
+        assert self._info is not None
+        if not self._info.is_live:
+            return not self._recognition.is_busy or now_s - self._received_s >= DECISION_WITHIN_S
+        return self._fetching.fits(self._recognition.rest_s, now_s)
+
     def _picture_of(self, frame: BodyFrame) -> np.ndarray | None:
         """The frame's picture, fetched once although a recorder may have it too."""
         recorded, self._recorded = self._recorded, None
-        return recorded[1] if recorded is not None and recorded[0] is frame else self._source.color()
+        if recorded is not None and recorded[0] is frame:
+            return recorded[1]
+        self._fetching.begin(time.perf_counter())
+        picture = self._source.color()
+        self._fetching.end(time.perf_counter())
+        return picture
 
     def _end(self) -> None:
         self._received_s, self._unshown, self._recorded = 0.0, None, None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,7 @@ class FakePipeline:
         self.starts = 0
         self.stops = 0
         self.news = self.polls = 0
+        self.rest_s = math.inf
         self.fails_once: Exception | None = None
         self.recordings: list[tuple[Path, bool]] = []
         self.recording_error: Exception | None = None

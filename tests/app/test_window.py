@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 import threading
 from collections.abc import Callable
@@ -313,6 +314,39 @@ def test_the_window_shows_what_is_new_after_each_decision_and_looks_now_and_then
     assert polls_after(0.025, news=0) == 3
     assert polls_after(0.030, news=0) == 3
     assert polls_after(0.021, news=0) == 4  # a banner, a pause: not only decisions are news
+    window.close()
+
+
+def test_the_window_paints_where_it_fits_before_the_next_decision_or_a_tenth_of_a_second_after_the_last_time(
+    application: QApplication, session: Session, pipeline: FakePipeline, tmp_path: Path
+) -> None:
+    now_s, painting_s = [100.0], 0.006
+    window = MainWindow(session, QSettings(str(tmp_path / "s.ini"), QSettings.IniFormat), clock=lambda: now_s[0])
+    window.timer.stop()
+    session.start()
+
+    def polls_after(wait_s: float, *, rest_s: float, news: int = 0) -> int:
+        now_s[0] += wait_s
+        pipeline.news, pipeline.rest_s, before = pipeline.news + news, rest_s, pipeline.polls
+        window.timer.timeout.emit()
+        if pipeline.polls > before:
+            now_s[0] += painting_s  # Qt paints, and looks at its timers again then
+            window.timer.timeout.emit()
+        return pipeline.polls
+
+    for count in range(1, 20):
+        assert polls_after(0.025, rest_s=0.02, news=1) == count
+    assert polls_after(0.025, rest_s=0.006, news=1) == 19  # it took 6 ms and is to leave some to spare
+    assert polls_after(0.004, rest_s=0.003) == 19
+    assert polls_after(0.004, rest_s=0.0, news=1) == 19  # a decision is being made
+    assert polls_after(0.023, rest_s=0.02) == 20  # 62 ms after the last time
+    assert polls_after(0.066, rest_s=0.02) == 20  # 72 ms: a decision is late, without it there is nothing to paint
+    assert polls_after(0.017, rest_s=0.0) == 20
+    assert polls_after(0.012, rest_s=0.0) == 21  # 101 ms: a banner
+    assert polls_after(0.024, rest_s=0.0, news=1) == 21
+    assert polls_after(0.060, rest_s=0.001) == 21
+    assert polls_after(0.011, rest_s=0.001) == 22  # 101 ms: there is never enough room
+    assert polls_after(0.045, rest_s=math.inf) == 23  # nothing is expected: as often as a banner needs it
     window.close()
 
 

@@ -18,6 +18,7 @@ from live.evidence_rota import EVERY_S, FIRST_COPIES, EvidenceRota
 from live.offline import run
 from live.pipeline import Pipeline
 from live.recognizer import Recognizer
+from live.rhythm import Rhythm
 from live.sources.base import SourceStatus, Transport
 from live.sources.replay import ReplaySource
 from live.view import JointEvidence, PersonState
@@ -140,6 +141,7 @@ class Stepped:
         self._recognizer, self.cost_s = recognizer, cost_s
         self.card, self.info, self.warning = recognizer.card, recognizer.info, None
         self.now_s = 50.0
+        self.rhythm = Rhythm(self)
         self.runs: list[int] = []
 
     def __call__(self) -> float:
@@ -157,9 +159,10 @@ def play(stepped: Stepped, rota: EvidenceRota, engine: Engine, found: list[Decid
     for item in found:
         late.append(max(0.0, stepped.now_s - next_s))
         stepped.now_s = max(stepped.now_s, next_s)
-        received_s, next_s = next_s, next_s + 1 / 30
+        stepped.rhythm.note(next_s)
+        next_s += 1 / 30
         stepped.now_s += decision_s
-        rota.look(engine, item, received_s=received_s)
+        rota.look(engine, item)
         while stepped.now_s + rota.wait_s() < next_s:
             stepped.now_s += rota.wait_s()
             rota.work()
@@ -170,7 +173,7 @@ def play(stepped: Stepped, rota: EvidenceRota, engine: Engine, found: list[Decid
 def test_evidence_never_makes_a_frame_wait(recognizer: Recognizer, cost_s: float) -> None:
     stepped = Stepped(recognizer, cost_s=cost_s)
     engine, found = decisions(recognizer, people=2, seconds=3.0)
-    rota = EvidenceRota(stepped, stepped)
+    rota = EvidenceRota(stepped, stepped.rhythm, stepped)
     assert max(play(stepped, rota, engine, found)) == 0.0
     assert {one.body_id for one in rota.newest} == {10, 11}
     if cost_s == 0.0005:
@@ -180,7 +183,7 @@ def test_evidence_never_makes_a_frame_wait(recognizer: Recognizer, cost_s: float
 def test_a_computer_without_any_room_gives_up_evidence_and_not_frames(recognizer: Recognizer) -> None:
     stepped = Stepped(recognizer)
     engine, found = decisions(recognizer)
-    rota = EvidenceRota(stepped, stepped)
+    rota = EvidenceRota(stepped, stepped.rhythm, stepped)
     assert max(play(stepped, rota, engine, found, decision_s=0.032)) < 0.001
     assert rota.newest == () and stepped.runs == []
 
@@ -188,7 +191,7 @@ def test_a_computer_without_any_room_gives_up_evidence_and_not_frames(recognizer
 def test_five_inquiries_a_second_are_shared_by_all_people_in_turn(recognizer: Recognizer) -> None:
     stepped = Stepped(recognizer, cost_s=0.0002)
     engine, found = decisions(recognizer, people=3, seconds=4.0)
-    rota, order = EvidenceRota(stepped, stepped), []
+    rota, order = EvidenceRota(stepped, stepped.rhythm, stepped), []
     work = rota.work
 
     def noted() -> bool:
@@ -208,7 +211,7 @@ def test_five_inquiries_a_second_are_shared_by_all_people_in_turn(recognizer: Re
 def test_the_hand_speaks_for_a_raised_hand_on_the_sources_joints(recognizer: Recognizer) -> None:
     stepped = Stepped(recognizer)
     engine, found = decisions(recognizer)
-    rota = EvidenceRota(stepped, stepped)
+    rota = EvidenceRota(stepped, stepped.rhythm, stepped)
     play(stepped, rota, engine, found)
     (one,) = rota.newest
     assert (one.body_id, one.label) == (10, "right hand up")
@@ -220,14 +223,14 @@ def test_the_hand_speaks_for_a_raised_hand_on_the_sources_joints(recognizer: Rec
 def test_evidence_goes_with_the_action_that_it_speaks_for(recognizer: Recognizer) -> None:
     stepped = Stepped(recognizer)
     engine, found = decisions(recognizer)
-    rota = EvidenceRota(stepped, stepped)
+    rota = EvidenceRota(stepped, stepped.rhythm, stepped)
     play(stepped, rota, engine, found)
     assert rota.newest
     ended = dataclasses.replace(
         found[-1],
         people=tuple(dataclasses.replace(one, state=PersonState.NOTHING, label=None) for one in found[-1].people),
     )
-    rota.look(engine, ended, received_s=stepped.now_s)
+    rota.look(engine, ended)
     assert rota.newest == ()
     assert rota.wait_s() == math.inf
 
@@ -235,8 +238,9 @@ def test_evidence_goes_with_the_action_that_it_speaks_for(recognizer: Recognizer
 def test_while_no_frame_comes_everybody_is_brought_up_to_the_frame_shown(recognizer: Recognizer) -> None:
     stepped = Stepped(recognizer)
     engine, found = decisions(recognizer, people=3)
-    rota = EvidenceRota(stepped, stepped)
-    rota.look(engine, found[-1], received_s=stepped.now_s)
+    rota = EvidenceRota(stepped, stepped.rhythm, stepped)
+    stepped.rhythm.note(stepped.now_s)
+    rota.look(engine, found[-1])
     for _ in range(100):
         if math.isinf(rota.wait_s()):
             break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from pathlib import Path
@@ -9,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from live import source_thread
+from live import recognizer_thread, rhythm, source_thread
 from live.offline import run
 from live.pipeline import Pipeline
 from live.recognizer import Recognizer
-from live.sources.base import SourceStatus
+from live.recognizer_thread import RecognizerThread
+from live.sources.base import SourceInfo, SourceStatus, Transport
 from live.sources.replay import ReplaySource
 from live.view import ActionEvent, PersonState, PipelineView
 from skeleton.recording import Recording
@@ -131,14 +133,24 @@ def test_a_picture_is_fetched_at_most_once_for_each_poll_and_shown_with_its_own_
         assert source.pictures == 2
 
 
+class ScriptedVideo(ScriptedSource):
+    """A recording with pictures."""
+
+    def open(self) -> SourceInfo:
+        return dataclasses.replace(super().open(), kind="replay", is_live=False)
+
+
 @pytest.mark.parametrize("is_patient", [True, False])
+@pytest.mark.parametrize("kind", [ScriptedSource, ScriptedVideo])
 def test_a_picture_waits_for_the_decision_about_its_frame_but_not_for_long(
-    model_file: Path, monkeypatch: pytest.MonkeyPatch, is_patient: bool
+    model_file: Path, monkeypatch: pytest.MonkeyPatch, kind: type[ScriptedSource], is_patient: bool
 ) -> None:
-    monkeypatch.setattr(source_thread, "DECISION_WITHIN_S", 60.0 if is_patient else 0.02)
+    module, bound = (rhythm, "LONGEST_WAIT_S") if kind is ScriptedSource else (source_thread, "DECISION_WITHIN_S")
+    monkeypatch.setattr(module, bound, 60.0 if is_patient else 0.02)
+    monkeypatch.setattr(recognizer_thread, "QUICK_S", 0.0)  # the frames come all at once
     recognizer = Counting(model_file)
     recognizer.release.clear()
-    source = ScriptedSource(color=np.zeros((4, 6, 3), dtype=np.uint8))
+    source = kind(color=np.zeros((4, 6, 3), dtype=np.uint8))
     with running(Pipeline(source, lambda: recognizer)) as pipeline:
         wait_until(lambda: source.opened and pipeline.poll().model, what="the model")
         source.put(*raised(80))
@@ -155,6 +167,72 @@ def test_a_picture_waits_for_the_decision_about_its_frame_but_not_for_long(
         newest = 82 if is_patient else 79
         until(pipeline, lambda view: view.frame.index == newest, what="the newest frame with its picture")
         recognizer.release.set()
+
+
+@pytest.mark.parametrize("kind", [ScriptedSource, ScriptedVideo])
+def test_a_picture_of_a_sensor_that_fits_before_no_frame_is_left_out(
+    model_file: Path, monkeypatch: pytest.MonkeyPatch, kind: type[ScriptedSource]
+) -> None:
+    monkeypatch.setattr(rhythm, "LONGEST_WAIT_S", 60.0)
+    rest_s = [math.inf]
+    monkeypatch.setattr(RecognizerThread, "rest_s", property(lambda thread: rest_s[0]))
+    source = kind(color=np.zeros((4, 6, 3), dtype=np.uint8))
+    with running(Pipeline(source, loader(model_file))) as pipeline:
+        feed_when_ready(pipeline, source, raised(2)[:1])
+        until(pipeline, lambda view: view.image is not None, what="a picture while nothing else is expected")
+        rest_s[0], fetched = 1e-6, source.pictures
+        source.put(*raised(2)[1:])
+        if kind is ScriptedVideo:  # what is left out must be decoded with the next one
+            until(pipeline, lambda view: view.frame.index == 1, what="the next picture of a video")
+            return
+        wait_until(lambda: pipeline.poll().statistics.frames_read == 2, what="the next frame")
+        for index in range(2, 12):
+            source.put(*raised(1, start=index))
+            wait_until(lambda count=index + 1: pipeline.poll().statistics.frames_read == count, what="a frame")
+        assert (source.pictures, pipeline.poll().frame.index) == (fetched, 0)
+        rest_s[0] = 60.0
+        until(pipeline, lambda view: view.frame.index == 11, what="the newest frame, where there is room")
+        assert source.pictures == fetched + 1
+
+
+def test_a_rest_lasts_until_the_next_frame_and_there_is_none_during_a_decision(
+    model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rhythm, "USUAL_INTERVAL_S", 1000.0)  # a moment that does not pass
+    monkeypatch.setattr(recognizer_thread, "QUICK_S", 0.0)  # the frames come all at once
+    source, recognizer = ScriptedSource(), Counting(model_file)
+    with running(Pipeline(source, lambda: recognizer)) as pipeline:
+        assert pipeline.rest_s == math.inf
+        feed_when_ready(pipeline, source, raised(1))
+        wait_until(lambda: 900 < pipeline.rest_s <= 1000, what="a rest")
+        recognizer.release.clear()
+        source.put(*raised(79, start=1))
+        until(pipeline, lambda _: source.is_drained, what="all frames read")
+        assert pipeline._recognition.is_busy and pipeline.rest_s == pytest.approx(0.0)
+        recognizer.error = RuntimeError("no more")
+        recognizer.release.set()
+        wait_until(lambda: pipeline.rest_s == math.inf, what="a recognizer that decides no more")
+
+
+def test_nothing_is_waited_for_when_no_frame_is_expected_or_they_come_too_fast(
+    model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rhythm, "IDLE_FRAMES", 10**9)  # said, not guessed from a silence
+    source = ReplaySource(recording(90), is_looping=True)
+    with running(Pipeline(source, loader(model_file))) as pipeline:
+        wait_until(lambda: pipeline.rest_s < 1.0, what="thirty frames a second")
+        for pause in (Transport(play=False), Transport(step=1), Transport(seek_s=0.5)):
+            pipeline.command(pause)
+            wait_until(lambda: math.isinf(pipeline.rest_s), what="a pause")
+        pipeline.command(Transport(play=True))
+        wait_until(lambda: pipeline.rest_s < 1.0, what="frames again")
+        pipeline.command(Transport(speed=8.0))
+        wait_until(lambda: math.isinf(pipeline.rest_s), what="more frames than can be painted")
+    with running(Pipeline(ReplaySource(recording(9)), loader(model_file))) as pipeline:
+        wait_until(lambda: pipeline.is_done and math.isinf(pipeline.rest_s), what="the end")
+    with running(Pipeline(ReplaySource(recording(90), is_looping=True), None)) as pipeline:
+        until(pipeline, lambda view: view.frame, what="a frame")
+        assert pipeline.rest_s == math.inf
 
 
 def test_a_window_that_stalls_costs_no_memory_and_no_events_and_then_sees_the_newest(model_file: Path) -> None:
