@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from skeleton.errors import RecordingError
 from skeleton.formats.base import MOST_BODIES
 from skeleton.formats.decimals import WORD, read_decimals, words_at
-from skeleton.formats.ntu_lines import JOINT_VALUES, JOINTS, is_id, number, read_lines_of
+from skeleton.formats.ntu_lines import BODY_VALUES, JOINT_VALUES, JOINTS, is_id, number, read_lines_of
 
 SPACE, ZERO = b" 0"
 JOINT_COUNT = b"%d" % JOINTS
@@ -22,6 +23,10 @@ BODY_LINES = 2 + JOINTS
 """A body's own line, the number of its joints, and theirs."""
 MOST_CHARACTERS = 255
 """In a joint's line, which has 70 to 130; spaces are counted in a byte."""
+MOST_LINES = 1 << 18
+"""A body for five minutes. Frames with nobody are two bytes, but a line found, and a frame kept, takes hundreds."""
+LINE_ENDS = [end.encode() for end in "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"]
+"""Of ``str.splitlines``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,6 +98,8 @@ def _lines(content: bytes) -> _Lines | None:
         content = content.rstrip() + line_end  # blank lines at the end, or no line end
     characters = np.frombuffer(content, np.uint8)
     breaks = np.flatnonzero(characters < SPACE)
+    if len(breaks) > MOST_LINES * len(line_end):
+        return None
     newlines = breaks[len(line_end) - 1 :: len(line_end)]
     is_regular = content.isascii() and len(newlines) * len(line_end) == len(breaks)
     for back, character in enumerate(reversed(line_end)):
@@ -127,6 +134,10 @@ def _bodies(lines: _Lines) -> tuple[int, np.ndarray, np.ndarray]:
 def _ids(lines: _Lines, first_lines: np.ndarray) -> list[int]:
     """The tracking ids of the bodies whose lines begin there."""
     content, starts = lines.content, (lines.newlines[first_lines - 1] + 1).tolist()
+    if {content.count(b" ", *line) for line in zip(starts, lines.newlines[first_lines].tolist())} != {
+        BODY_VALUES - 1
+    }:
+        raise ValueError("a body must have as many values as the sensor gives")
     # From text to integer, not through a float: ids are above 2**53, and neighboring ones would be one.
     ids = [int(content[start : content.find(b" ", start)]) for start in starts]
     if not all(map(is_id, set(ids))):
@@ -156,8 +167,10 @@ def _first_cells(is_space: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, 
 
     Which of the characters from a line's start on are spaces stands in the bits of one word.
     """
-    bits = np.packbits(is_space, bitorder="little").tobytes() + bytes(WORD)
-    word = words_at(bits, starts >> 3) >> (starts & 7).astype(np.uint64)
+    bits = np.packbits(is_space, bitorder="little")
+    if (bits & (bits >> 1)).any() or (bits[:-1] >> 7 & bits[1:]).any():
+        raise ValueError("no value may be missing between two spaces")
+    word = words_at(bits.tobytes() + bytes(WORD), starts >> 3) >> (starts & 7).astype(np.uint64)
     ends = []
     for _ in range(3):
         rest = word - np.uint64(1)  # has the lowest bit gone, and those below it set
@@ -170,6 +183,11 @@ def _first_cells(is_space: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, 
 
 def _read_other(content: bytes, path: Path) -> Positions:
     """What a file holds that has anything unusual in it; the error that names the line where it is damaged."""
+    line_count = sum(map(content.count, LINE_ENDS)) - content.count(b"\r\n")
+    if line_count > MOST_LINES:
+        raise RecordingError(
+            f"{path}, line {MOST_LINES + 1}: the file must have ended before, found {line_count} lines."
+        )
     lines = content.decode("utf-8", errors="replace").removeprefix("\ufeff").splitlines() or [""]
     bodies = read_lines_of(path, lines)
     count = len(bodies.first_body) - 1

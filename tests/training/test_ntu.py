@@ -279,6 +279,24 @@ def test_a_regular_file_is_read_as_one_text(
         assert one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes(), name
 
 
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r", b"\v", "\x85".encode(), "\u2028".encode()])
+def test_a_file_of_more_lines_than_a_body_has_in_five_minutes_is_refused_before_they_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch, line_end: bytes
+) -> None:
+    monkeypatch.setattr(ntu_positions, "MOST_LINES", 3 + 27 + 20)
+    table = text(walk(1)).split(b"\r\n", 1)[1].replace(b"\r\n", line_end)
+
+    def content(empty: int) -> bytes:
+        return line_end.join([b"%d" % (empty + 1), table]) + empty * (b"0" + line_end)
+
+    assert read_positions(content(21), Path("x.skeleton")).frame_count == 22
+    monkeypatch.delattr(ntu_positions, "read_lines_of")
+    with pytest.raises(
+        RecordingError, match=r"^x\.skeleton, line 51: the file must have ended before, found 51 lines"
+    ):
+        read_positions(content(22), Path("x.skeleton"))
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -289,6 +307,11 @@ def test_a_regular_file_is_read_as_one_text(
         pytest.param(b"\r\n25\r\n", b"\r\n26\r\n", id="another number of joints"),
         pytest.param(b" 0.4 2\r\n", b" 0.4 7\r\n", id="a state that there is not"),
         pytest.param(b" 0.4 2\r\n", b" 2\r\n", id="a value missing"),
+        pytest.param(b" 0.4 2\r\n", b"  2\r\n", id="a value missing between two spaces"),
+        pytest.param(b" 3 4 0.1", b" 3  0.1", id="a value missing between two spaces further on"),
+        pytest.param(b" 0.05 2\r\n", b" 2\r\n", id="a value of a body missing"),
+        pytest.param(b" 0.05 2\r\n", b"  2\r\n", id="a value of a body missing between two spaces"),
+        pytest.param(b" 0.05 2\r\n", b" 0.05 0.06 2\r\n", id="a value of a body too many"),
         pytest.param(b" 3 1 2", b" far 1 2", id="a word"),
         pytest.param(b"72057594037931104", b"7e16", id="an id that is no integer"),
         pytest.param(b"72057594037931104", b"99999999999999999999999", id="an id of more than 64 bits"),
