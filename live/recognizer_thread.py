@@ -101,8 +101,8 @@ class RecognizerThread:
 
     @property
     def is_busy(self) -> bool:
-        """Whether the newest frame that was observed still waits for its decision."""
-        return self._pending is not None
+        """Whether the newest frame that was observed still waits for its decision, and somebody lives to make it."""
+        return self._pending is not None and self.thread.is_alive()
 
     @property
     def rest_s(self) -> float:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from live import source_thread
@@ -184,6 +186,24 @@ def test_a_recognizer_that_raises_is_said_while_the_bodies_go_on(
         source.put(*raised(1, start=41))
         view = until(pipeline, lambda v: v.frame.index == 41 and v.people == (), what="the bodies alone")
         assert view.status is SourceStatus.STREAMING
+
+
+def test_a_paused_recording_shows_the_pictures_it_jumps_to_though_the_recognizer_failed(model_file: Path) -> None:
+    class Paused(ScriptedSource):
+        status = SourceStatus.PAUSED
+
+        def open(self) -> SourceInfo:
+            return dataclasses.replace(super().open(), kind="replay", is_live=False)
+
+    recognizer, source = Counting(model_file), Paused(color=np.zeros((4, 6, 3), dtype=np.uint8))
+    recognizer.error = ValueError("bug")
+    with running(Pipeline(source, lambda: recognizer)) as pipeline:
+        source.put(*raised())
+        until(pipeline, lambda view: view.banners, what="the banner")
+        for index in (40, 41):
+            source.put(*raised(1, start=index))
+            until(pipeline, lambda view, index=index: view.image is not None and view.frame.index == index, what="it")
+        assert not pipeline._recognition.is_busy
 
 
 def test_a_model_that_does_not_load_is_said_and_a_recording_plays_without(tmp_path: Path) -> None:
