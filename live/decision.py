@@ -35,7 +35,7 @@ SLACK_S = 1e-6
 class DecisionConfig:
     """When an action is said to start and to end."""
 
-    smoothing_s: float = setting(0.2, "time constant of the smoothing of probabilities, seconds; 0 does not smooth")
+    smoothing_s: float = setting(0.4, "time constant of the smoothing of probabilities, seconds; 0 does not smooth")
     enter_threshold: float = setting(0.0, "smoothed probability at which an action starts; 0 takes the model's own")
     exit_threshold: float = setting(0.0, "smoothed probability below which it ends; 0 takes the model's own")
     min_duration_s: float = setting(0.3, "how long an action must hold before it is reported, seconds")

@@ -104,6 +104,20 @@ def changes(shown: Shown) -> int:
     return int(np.count_nonzero(np.diff(shown.labels)))
 
 
+def fragments(truth: Sequence[Segment], found: Sequence[Segment]) -> int:
+    """Returns how many found segments there are beyond one for each action, and beside all actions, whatever labels.
+
+    Each belongs to the action that most of it lies in. A display that changes only when what is done changes has
+    none, though what it says may be wrong.
+    """
+    owners = []
+    for one in found:
+        shared_s = [min(true.end_s, one.end_s) - max(true.start_s, one.start_s) for true in truth]
+        if max(shared_s, default=0.0) > 0:
+            owners.append(int(np.argmax(shared_s)))
+    return len(found) - len(set(owners))
+
+
 def edit_score(truth: Sequence[Segment], found: Sequence[Segment]) -> float:
     """Returns 1 - the edit distance of the two sequences of labels / the longer one's length, 0..1.
 

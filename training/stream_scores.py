@@ -16,6 +16,7 @@ from training.event_scores import (
     delays_s,
     edit_score,
     false_alarms,
+    fragments,
     idle_minutes,
     matched,
     quantile,
@@ -35,6 +36,7 @@ class Tally:
         found: Events.
         matched: Pairs at each of ``OVERLAPS``.
         needless: Events that are no action's own: false ones, and every one but the best of an action.
+        fragments: Events beyond one for each action, right or wrong, and beside all actions.
         delays_s: Of the actions that were noticed.
         alarms: Events where nothing is done.
         idle_min: For how long nothing was done, minutes.
@@ -48,6 +50,7 @@ class Tally:
     found: int
     matched: tuple[int, ...]
     needless: int
+    fragments: int
     delays_s: list[float]
     alarms: int
     idle_min: float
@@ -78,6 +81,7 @@ def tally(
         found=len(found),
         matched=tuple(len(matched(truth, found, least=least)) for least in OVERLAPS),
         needless=len(found) - len(matched(truth, found, least=ANY_OVERLAP)),
+        fragments=fragments(done, found),
         delays_s=delays_s(truth, shown),
         alarms=false_alarms(done, found),
         idle_min=idle_minutes(done, shown),
@@ -108,6 +112,7 @@ def measures(tallies: Sequence[Tally]) -> dict[str, Any]:
         "false_alarms": sum(one.alarms for one in tallies),
         "false_alarms_per_minute": _rate(sum(one.alarms for one in tallies), idle),
         "needless_per_minute": _rate(sum(one.needless for one in tallies), minutes),
+        "fragments_per_minute": _rate(sum(one.fragments for one in tallies), minutes),
         "flicker_per_minute": _rate(sum(one.changes for one in tallies), minutes),
         "true_changes_per_minute": _rate(sum(one.true_changes for one in tallies), minutes),
     }
