@@ -84,7 +84,9 @@ class RecognizerThread:
         self._origin_s = 0.0
         self._engine: Engine | None = None  # of the source that is open; written by the source's thread only
         self._deciding: Engine | None = None  # the one whose actions go on; touched by this thread only
-        self._pending: _Task | None = None  # the newest; None when it is done
+        # The newest that was handed over, and that was carried out: one writer each, so that neither's word is lost.
+        self._pending: _Task | None = None
+        self._done: _Task | None = None
         self._too_old = 0
         self._is_recalibrated = threading.Event()
         self._trouble = ""
@@ -102,7 +104,7 @@ class RecognizerThread:
     @property
     def is_busy(self) -> bool:
         """Whether the newest frame that was observed still waits for its decision, and somebody lives to make it."""
-        return self._pending is not None and self.thread.is_alive()
+        return self._pending is not self._done and self.thread.is_alive()
 
     @property
     def rest_s(self) -> float:
@@ -151,8 +153,7 @@ class RecognizerThread:
             engine.level_by(leveler_for(self._recognizer.card, self._info))
         observation = engine.observe(frame)
         if observation is not None or is_last:
-            self._pending = task = _Task(engine, observation, received_s, is_last)
-            self._tasks.put(task)
+            self._hand_over(_Task(engine, observation, received_s, is_last))
 
     def expect_nothing(self) -> None:
         """Notes that no frame comes before playback goes on."""
@@ -167,8 +168,12 @@ class RecognizerThread:
         """Ends everything that goes on, because the source is gone."""
         self._rhythm.rest()
         if self._engine is not None:
-            self._tasks.put(_Task(self._engine, None, is_last=True, is_lost=True))
+            self._hand_over(_Task(self._engine, None, is_last=True, is_lost=True))
         self._info = self._engine = None
+
+    def _hand_over(self, task: _Task) -> None:
+        self._pending = task  # first: who carries it out says so at once
+        self._tasks.put(task)
 
     def _new_engine(self) -> Engine | None:
         if self._recognizer is None or self._info is None:
@@ -200,8 +205,7 @@ class RecognizerThread:
                 task = self._tasks.take(min(WAIT_S, self._rota.wait_s()) if self.explains else WAIT_S)
                 if task is not None:
                     self._carry_out(task)
-                    if self._pending is task:
-                        self._pending = None
+                    self._done = task
                 elif self.explains and self._rota.work():
                     self._board.set_evidence(self._rota.newest)
         except AppError as error:

@@ -206,6 +206,24 @@ def test_a_paused_recording_shows_the_pictures_it_jumps_to_though_the_recognizer
         assert not pipeline._recognition.is_busy
 
 
+def test_a_frame_that_nobody_decides_about_since_its_source_was_lost_is_not_waited_for(model_file: Path) -> None:
+    recognizer, source = Counting(model_file), ScriptedSource()
+    with running(Pipeline(source, lambda: recognizer, first_delay_s=WAIT_S)) as pipeline:
+        feed_when_ready(pipeline, source, raised())
+        until(pipeline, lambda view: view.people and not pipeline._recognition.is_busy, what="people")
+        recognizer.release.clear()
+        for index in (40, 41):
+            source.put(*raised(1, start=index))
+            until(pipeline, lambda view, index=index: view.frame.index == index, what="the frame")
+            if index == 40:
+                wait_until(lambda: pipeline._recognition._tasks._item is None, what="a decision that takes long")
+        source.lose(SourceLost("The cable is out."))
+        until(pipeline, lambda view: view.status is SourceStatus.LOST, what="the loss")
+        assert pipeline._recognition.is_busy
+        recognizer.release.set()
+        until(pipeline, lambda view: not view.people and not pipeline._recognition.is_busy, what="the end of it")
+
+
 def test_a_model_that_does_not_load_is_said_and_a_recording_plays_without(tmp_path: Path) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"no model")
     with running(Pipeline(ReplaySource(recording(5)), loader(tmp_path / "bad.onnx"))) as pipeline:
