@@ -104,7 +104,7 @@ def changes(shown: Shown) -> int:
     return int(np.count_nonzero(np.diff(shown.labels)))
 
 
-def fragments(truth: Sequence[Segment], found: Sequence[Segment]) -> int:
+def flicker(truth: Sequence[Segment], found: Sequence[Segment]) -> int:
     """Returns how many found segments there are beyond one for each action, and beside all actions, whatever labels.
 
     Each belongs to the action that most of it lies in. A display that changes only when what is done changes has

@@ -44,8 +44,8 @@ def lines_of(numbers: dict[str, Any]) -> list[tuple[str, str]]:
         ("delay from the start, median / p90", late),
         ("false alarms a minute of doing nothing", _number(numbers["false_alarms_per_minute"])),
         ("needless events a minute", _number(numbers["needless_per_minute"])),
-        ("fragments a minute", _number(numbers["fragments_per_minute"])),
-        ("changes of the label a minute", _number(numbers["flicker_per_minute"])),
+        ("flicker a minute", _number(numbers["flicker_per_minute"])),
+        ("changes of the label a minute", _number(numbers["changes_per_minute"])),
         ("such changes that are due", _number(numbers["true_changes_per_minute"])),
         ("edit score of the sequence", "none" if numbers["edit"] is None else percent(numbers["edit"])),
     ]
@@ -94,7 +94,7 @@ def _background(result: dict[str, Any]) -> str:
             ("minutes", "minutes"),
             ("events", "events, all of them false"),
             ("false_alarms_per_minute", "false alarms a minute"),
-            ("flicker_per_minute", "changes of the label a minute"),
+            ("changes_per_minute", "changes of the label a minute"),
         )
     ]
     return f"<h2>Scenes in which nothing known is done</h2>\n{html_table(HEAD, rows, numbers=(1, 2))}"

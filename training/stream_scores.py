@@ -16,7 +16,7 @@ from training.event_scores import (
     delays_s,
     edit_score,
     false_alarms,
-    fragments,
+    flicker,
     idle_minutes,
     matched,
     quantile,
@@ -36,7 +36,7 @@ class Tally:
         found: Events.
         matched: Pairs at each of ``OVERLAPS``.
         needless: Events that are no action's own: false ones, and every one but the best of an action.
-        fragments: Events beyond one for each action, right or wrong, and beside all actions.
+        flicker: Events beyond one for each action, right or wrong, and beside all actions.
         delays_s: Of the actions that were noticed.
         alarms: Events where nothing is done.
         idle_min: For how long nothing was done, minutes.
@@ -50,7 +50,7 @@ class Tally:
     found: int
     matched: tuple[int, ...]
     needless: int
-    fragments: int
+    flicker: int
     delays_s: list[float]
     alarms: int
     idle_min: float
@@ -81,7 +81,7 @@ def tally(
         found=len(found),
         matched=tuple(len(matched(truth, found, least=least)) for least in OVERLAPS),
         needless=len(found) - len(matched(truth, found, least=ANY_OVERLAP)),
-        fragments=fragments(done, found),
+        flicker=flicker(done, found),
         delays_s=delays_s(truth, shown),
         alarms=false_alarms(done, found),
         idle_min=idle_minutes(done, shown),
@@ -112,8 +112,8 @@ def measures(tallies: Sequence[Tally]) -> dict[str, Any]:
         "false_alarms": sum(one.alarms for one in tallies),
         "false_alarms_per_minute": _rate(sum(one.alarms for one in tallies), idle),
         "needless_per_minute": _rate(sum(one.needless for one in tallies), minutes),
-        "fragments_per_minute": _rate(sum(one.fragments for one in tallies), minutes),
-        "flicker_per_minute": _rate(sum(one.changes for one in tallies), minutes),
+        "flicker_per_minute": _rate(sum(one.flicker for one in tallies), minutes),
+        "changes_per_minute": _rate(sum(one.changes for one in tallies), minutes),
         "true_changes_per_minute": _rate(sum(one.true_changes for one in tallies), minutes),
     }
 
@@ -121,7 +121,7 @@ def measures(tallies: Sequence[Tally]) -> dict[str, Any]:
 def background_measures(tallies: Sequence[Tally]) -> dict[str, Any]:
     """Returns the numbers of scenes in which nobody does anything that the model knows."""
     every = measures(tallies)
-    return {key: every[key] for key in ("minutes", "events", "false_alarms_per_minute", "flicker_per_minute")}
+    return {key: every[key] for key in ("minutes", "events", "false_alarms_per_minute", "changes_per_minute")}
 
 
 def f1(pairs: int, actions: int, found: int) -> float:

@@ -15,7 +15,7 @@ from training.event_scores import (
     edit_score,
     false_alarms,
     fpr_at_95,
-    fragments,
+    flicker,
     idle_minutes,
     matched,
     overlap,
@@ -161,15 +161,15 @@ def test_a_second_event_of_an_action_is_needless_and_so_is_one_of_another_label(
     assert tally([Segment(10, 12, A)], found[:1], shown(0.5, [A] * 40)).needless == 0
 
 
-def test_fragments_are_events_beyond_one_for_each_action_and_beside_all_of_them_whatever_they_say() -> None:
+def test_flicker_is_events_beyond_one_for_each_action_and_beside_all_of_them_whatever_they_say() -> None:
     truth = [Segment(10, 12, A), Segment(14, 16, B)]
     steady_but_wrong = [Segment(10, 13, B), Segment(13.5, 16, A)]
-    assert fragments(truth, steady_but_wrong) == 0
-    assert fragments(truth, [Segment(10, 11, A), Segment(11, 14.5, B), Segment(14.5, 16, B)]) == 1
-    assert fragments(truth, [Segment(12.5, 13.5, A), Segment(14, 16, B)]) == 1
-    assert fragments(truth, []) == 0 and fragments([], truth) == 2
-    assert tally([], truth, shown(0.5, [A] * 40), strange=[Segment(9, 13, -2)]).fragments == 1
-    assert measures([tally(truth, truth * 2, shown(0.5, [A] * 121))])["fragments_per_minute"] == 2.0
+    assert flicker(truth, steady_but_wrong) == 0
+    assert flicker(truth, [Segment(10, 11, A), Segment(11, 14.5, B), Segment(14.5, 16, B)]) == 1
+    assert flicker(truth, [Segment(12.5, 13.5, A), Segment(14, 16, B)]) == 1
+    assert flicker(truth, []) == 0 and flicker([], truth) == 2
+    assert tally([], truth, shown(0.5, [A] * 40), strange=[Segment(9, 13, -2)]).flicker == 1
+    assert measures([tally(truth, truth * 2, shown(0.5, [A] * 121))])["flicker_per_minute"] == 2.0
 
 
 def test_what_the_model_does_not_know_is_no_false_alarm_on_background_but_a_wrong_event() -> None:
