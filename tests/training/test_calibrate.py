@@ -231,6 +231,6 @@ def test_a_label_gets_its_own_threshold_where_that_finds_more() -> None:
 
 
 def test_a_budget_that_nothing_keeps_gives_the_fewest_alarms() -> None:
-    nothing = performance([(5, 8, 0, 1.0), (20, 23, 1, 0.9)], [], 60)
+    nothing = performance([(5, 15, 0, 1.0), (20, 23, 1, 0.9)], [], 60)
     chosen, outcome = thresholds.fitted(CARD, [nothing], budget=0.0)
     assert outcome.alarms_per_minute == pytest.approx(1.0, abs=0.05) and chosen.enter_threshold == max(ENTERS)
