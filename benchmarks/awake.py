@@ -3,7 +3,7 @@
 The app works for 10 to 20 ms after each frame and then waits, thirty times a second. A core that falls asleep in
 between wakes up slow: its clock has fallen, and on a rented machine the host has given it to somebody else. So one
 program for each core turns in a circle, at a priority below everything else: whatever wants the core gets it at once.
-A desktop computer does the same when its power plan is "high performance". Say it beside the numbers.
+Say it beside the numbers.
 """
 
 from __future__ import annotations
