@@ -229,13 +229,15 @@ def _make_pipeline(log_file: Path, choice: Choice) -> LivePipeline:
 
 
 def _load_recognizer(model: Path, provider: str) -> Recognizer:
-    from live.recognizer import Recognizer
+    from live.recognizer import load_for_this_thread
 
-    return Recognizer(model, provider=provider)
+    return load_for_this_thread(model, provider=provider)
 
 
 def _load_card(model: Path, provider: str) -> ModelCard:
-    return _load_recognizer(model, provider).card
+    from live.recognizer import Recognizer
+
+    return Recognizer(model, provider=provider).card
 
 
 def _require_libraries(platform: str) -> None:

@@ -3,7 +3,9 @@
 Six people and color pictures of 1920 x 1080, 30 a second, from the scripted sensor (``tests/kinect``) through the
 real packages pykinect2 and comtypes, our source, the recognizer and the window, drawn into memory. What must hold:
 
-    latency     99 of 100 decisions within 10 ms after their frame was received, from the tenth second on
+    latency     99 of 100 decisions within 10 ms after their frame was received, from the tenth second on, in the
+                seconds that had both cores (a rented machine's host gives them to others now and then: the column
+                ``stolen``); those must be most seconds, and what all seconds gave is printed beside it
     memory      less than 50 MB more than after the first minute
     losses      every frame that the sensor announced, from the first one read on, was read, or is counted as lost
                 and said in the status line
@@ -45,7 +47,7 @@ from benchmarks.course import Curve, course
 from benchmarks.decision_latency import Decisions, counted_decisions, performed
 from benchmarks.sensor_latency import FRAMES, PEOPLE, PICTURES, noise, playing_sensor
 from live.pipeline import Pipeline
-from live.recognizer import Recognizer
+from live.recognizer import Recognizer, load_for_this_thread
 from live.source_thread import SourceThread
 from live.sources.base import SourceInfo
 from live.sources.kinect_v2 import KinectV2Source
@@ -64,7 +66,10 @@ SETTLED_S = 60.0
 ROW_EVERY_S = 1.0
 DRAIN_LOOK_S, DRAIN_LOOKS = 0.05, 20
 """Once the sensor sends no more, the frames on their way are there when so many looks find no new one."""
-COLUMNS = ("time_s", "memory_mb", "p50_ms", "p99_ms", "decisions", "read", "lost", "unrecognized", "load")
+COLUMNS = ("time_s", "memory_mb", "p50_ms", "p99_ms", "decisions", "read", "lost", "unrecognized", "load", "stolen")
+STOLEN = COLUMNS.index("stolen")
+MOST_STOLEN = 0.01
+"""A second in which the host gave more of the cores' time to others had not all cores."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +79,7 @@ class Outcome:
     Attributes:
         rows: (N, columns) one row a second, see ``COLUMNS``.
         latency_ms: (D,) of every decision after the warm-up.
+        is_own: (D,) bool, whether it was made in a second that had all cores.
         announced: Frames that the sensor sent, from the first that was read on.
         read: Frames that the app read.
         lost: Frames that the app counts as lost.
@@ -84,6 +90,7 @@ class Outcome:
 
     rows: np.ndarray
     latency_ms: np.ndarray
+    is_own: np.ndarray
     announced: int
     read: int
     lost: int
@@ -101,7 +108,13 @@ class Outcome:
     def failures(self) -> list[str]:
         """Returns a sentence for everything that does not hold."""
         found = []
-        p99 = float(np.percentile(self.latency_ms, 99)) if len(self.latency_ms) else np.inf
+        own_ms = self.latency_ms[self.is_own]
+        p99 = float(np.percentile(own_ms, 99)) if len(own_ms) else np.inf
+        if 0 < 2 * len(own_ms) < len(self.latency_ms):
+            found.append(
+                f"most decisions must be made while no others take the cores, found {len(own_ms)} of "
+                f"{len(self.latency_ms)}: try again later"
+            )
         if p99 > LATENCY_AIM_MS:
             found.append(f"99 of 100 decisions must be made within {LATENCY_AIM_MS:g} ms, found {p99:.1f} ms")
         if self.growth_mb >= GROWTH_AIM_MB:
@@ -126,8 +139,10 @@ def run(player: Player, *, seconds: float, model: Path, table: TextIO) -> Outcom
     writer.writerow(COLUMNS)
     begin_s = time.perf_counter()
 
+    stolen = _Stolen()
+
     def note_row() -> None:
-        rows.append(_row(begin_s, decisions, window.view))
+        rows.append([*_row(begin_s, decisions, window.view), stolen.share()])
         writer.writerow([f"{value:.6g}" for value in rows[-1]])
         table.flush()
 
@@ -139,21 +154,23 @@ def run(player: Player, *, seconds: float, model: Path, table: TextIO) -> Outcom
         QTimer.singleShot(round(1e3 * seconds), player.stop)
         QTimer.singleShot(round(1e3 * seconds), timer.stop)
         QTimer.singleShot(round(1e3 * seconds), lambda: drain.start(round(1e3 * DRAIN_LOOK_S)))
-        drain, seen = QTimer(), [(-1, -1)]
+        drain, looks = QTimer(), [(-1, -1)]
 
         def look_for_more() -> None:
             found = window.view.statistics.frames_read, window.view.statistics.frames_lost
-            seen[:] = [*seen, found] if found == seen[0] else [found]
-            if len(seen) > DRAIN_LOOKS:
+            looks[:] = [*looks, found] if found == looks[0] else [found]
+            if len(looks) > DRAIN_LOOKS:
                 application.quit()
 
         drain.timeout.connect(look_for_more)
         application.exec_()
     statistics = window.view.statistics
-    warm = np.frombuffer(decisions.at_s) >= begin_s + min(WARM_UP_S, seconds / 2)
+    at_s, seen = np.frombuffer(decisions.at_s) - begin_s, np.array(rows)
+    warm = at_s >= min(WARM_UP_S, seconds / 2)
     return Outcome(
-        rows=np.array(rows),
+        rows=seen,
         latency_ms=np.frombuffer(decisions.latency_ms)[warm],
+        is_own=own_seconds(seen, at_s[warm]),
         announced=len(player.sent_s) - player.number(first[0].time_s) if first else 0,
         read=statistics.frames_read,
         lost=statistics.frames_lost,
@@ -161,6 +178,25 @@ def run(player: Player, *, seconds: float, model: Path, table: TextIO) -> Outcom
         said=losses(window.view),
         threads_left=tuple(one.name for one in threading.enumerate() if one not in threads_before),
     )
+
+
+def own_seconds(rows: np.ndarray, at_s: np.ndarray) -> np.ndarray:
+    """Returns for each moment (D,) whether the second it fell into had all cores; what follows the last row had."""
+    has_all = np.append(rows[:, STOLEN] <= MOST_STOLEN, True)
+    result: np.ndarray = has_all[np.searchsorted(rows[:, 0], at_s)]
+    return result
+
+
+class _Stolen:
+    """What share of all cores' time others were given since it was last asked."""
+
+    def __init__(self) -> None:
+        self._at_s, self._stolen_s = time.perf_counter(), machine.stolen_s()
+
+    def share(self) -> float:
+        before_s, stolen_before_s = self._at_s, self._stolen_s
+        self._at_s, self._stolen_s = time.perf_counter(), machine.stolen_s()
+        return (self._stolen_s - stolen_before_s) / (self._at_s - before_s) / (os.cpu_count() or 1)
 
 
 @contextlib.contextmanager
@@ -180,9 +216,10 @@ def _first_frame() -> Iterator[list[BodyFrame]]:
 @contextlib.contextmanager
 def _window(model: Path) -> Iterator[MainWindow]:
     """The app's window over the sensor, as ``run_app.py`` opens it; closed at the end."""
-    load = partial(Recognizer, model, provider="cpu")
+    load = partial(load_for_this_thread, model, provider="cpu")
+    card = Recognizer(model, provider="cpu").card
     choice = Choice(kind="kinect", source=SourceOptions(), model=model)
-    session = Session(lambda _: Pipeline(KinectV2Source(), load), lambda *_: load().card, choice)
+    session = Session(lambda _: Pipeline(KinectV2Source(), load), lambda *_: card, choice)
     with tempfile.TemporaryDirectory() as folder:
         window = MainWindow(session, QSettings(f"{folder}/settings.ini", QSettings.IniFormat))
         window.show()
@@ -240,7 +277,8 @@ def _measure(options: argparse.Namespace) -> int:
         Curve("memory, MB", outcome.rows[:, 1]),
         Curve("decision p50, ms", outcome.rows[:, 2]),
         Curve("decision p99, ms", outcome.rows[:, 3], aim=LATENCY_AIM_MS),
-        Curve("load", outcome.rows[:, 8]),
+        Curve("load", outcome.rows[:, COLUMNS.index("load")]),
+        Curve("taken by others, %", 100 * outcome.rows[:, STOLEN]),
     ]
     picture = course(outcome.rows[:, 0] / 60, curves, title="The whole app on a scripted sensor", note=described)
     options.plot.write_text(picture, encoding="utf-8")
@@ -251,8 +289,12 @@ def _measure(options: argparse.Namespace) -> int:
 
 
 def _print(outcome: Outcome) -> None:
-    p50, p95, p99, most = np.percentile(outcome.latency_ms, (50, 95, 99, 100))
-    print(f"decision  p50 {p50:.2f}  p95 {p95:.2f}  p99 {p99:.2f}  max {most:.1f} ms of {len(outcome.latency_ms)}")
+    for name, latency_ms in (("all", outcome.latency_ms), ("own", outcome.latency_ms[outcome.is_own])):
+        if len(latency_ms):
+            p50, p95, p99, most = np.percentile(latency_ms, (50, 95, 99, 100))
+            numbers = f"p50 {p50:.2f}  p95 {p95:.2f}  p99 {p99:.2f}  max {most:.1f} ms of {len(latency_ms)}"
+            print(f"{name:9} {numbers}" + (" decisions" if name == "all" else ", in seconds that had all cores"))
+    print(f"stolen    {outcome.rows[:, STOLEN].mean():.1%} of the cores' time, by the host for others")
     print(f"memory    {outcome.rows[-1, 1]:.0f} MB at the end, grown by {outcome.growth_mb:.1f} MB")
     print(
         f"frames    {outcome.announced} sent, {outcome.read} read, {outcome.lost} lost, "

@@ -12,6 +12,8 @@ import numpy as np
 
 LOOKED_S, HELD_UP_S = 2.0, 0.002
 """A program that does nothing but look at the clock is held up when it misses so much of it."""
+STEAL = 8
+"""Word of the first line of /proc/stat."""
 
 
 def describe() -> str:
@@ -42,6 +44,19 @@ def held_up(seconds: float = LOOKED_S, clock: Callable[[], float] = time.perf_co
 def load() -> float:
     """Returns how many programs wanted a core over the last minute; NaN where the system does not tell."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+
+
+def stolen_s() -> float:
+    """Returns for how long, since the start, the host had this virtual machine's cores elsewhere while they had work.
+
+    Seconds of all cores together; 0 where the system does not tell.
+    """
+    statistics = Path("/proc/stat")
+    if not statistics.is_file():
+        return 0.0
+    # cpu user nice system idle iowait irq softirq steal ...
+    ticks = int(statistics.read_text(encoding="ascii").split(maxsplit=9)[STEAL])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _processor() -> str:

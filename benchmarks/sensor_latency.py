@@ -46,7 +46,7 @@ from benchmarks.histogram import Series, histogram
 from live.engine import Decided, Engine, Observation
 from live.heat_kinds import DEFAULT_HEAT, HeatKind
 from live.pipeline import Pipeline
-from live.recognizer import Recognizer
+from live.recognizer import Recognizer, load_for_this_thread
 from live.sources.kinect_v2 import KinectV2Source
 from live.sources.table import SourceOptions
 from live.view import PipelineView, Statistics
@@ -139,7 +139,7 @@ def decisions_noted(latencies: Latencies) -> Iterator[None]:
 def unpainted(player: Player, seconds: float, model: Path) -> Latencies:
     """Runs the pipeline without a window."""
     latencies = Latencies(player)
-    pipeline = Pipeline(KinectV2Source(), partial(Recognizer, model, provider="cpu"))
+    pipeline = Pipeline(KinectV2Source(), partial(load_for_this_thread, model, provider="cpu"))
     with decisions_noted(latencies), pipeline:
         end_s = time.perf_counter() + WARM_UP_S + seconds
         while time.perf_counter() < end_s:
@@ -155,7 +155,7 @@ def in_the_window(
     decided, painted = Latencies(player), Latencies(player)
 
     def make(choice: Choice) -> Pipeline:
-        load = partial(Recognizer, model, provider="cpu") if model is not None else None
+        load = partial(load_for_this_thread, model, provider="cpu") if model is not None else None
         return Pipeline(KinectV2Source(), load)
 
     with decisions_noted(decided), tempfile.TemporaryDirectory() as folder:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from live import runtime
+from live.cores import keep_to, pair_of_cores
 from live.model_file import read_model
 from live.view import ModelInfo, Recognition
 from models.card import INPUTS, OUTPUTS, ModelCard
@@ -46,13 +47,14 @@ class Recognizer:
         warning: A sentence when CUDA was tried and failed, otherwise None.
     """
 
-    def __init__(self, path: str | Path, *, provider: str = "auto", threads: int = 1) -> None:
+    def __init__(self, path: str | Path, *, provider: str = "auto", cores: Sequence[int] = ()) -> None:
         """Loads, checks and warms up a model file.
 
         Args:
             path: The ONNX file.
             provider: "auto" tries CUDA and falls back to the CPU with a warning; "cuda" insists; "cpu" does not try.
-            threads: Threads of one run. One is fastest for a network of this size.
+            cores: Numbers of the cores that a run on the CPU is divided among: the calling thread's, then one for
+                each thread that helps it, which is kept there. Without, the calling thread runs it alone.
 
         Raises:
             ModelLoadError: Not a model file, the runtime refuses it, or CUDA was insisted on and is not available.
@@ -65,7 +67,7 @@ class Recognizer:
         self._runtime = _load_runtime()
         self.file = path.name
         self.warning: str | None = None
-        self._session = self._start(data, provider=provider, threads=threads)
+        self._session = self._start(data, provider=provider, cores=cores)
         self.provider = "CUDA" if CUDA in self._session.get_providers() else "CPU"
         self.card = ModelCard.from_metadata(self._session.get_modelmeta().custom_metadata_map, file=self.file)
         self._shapes = self._output_shapes()
@@ -76,7 +78,7 @@ class Recognizer:
             if provider != "auto" or self.provider != "CUDA":
                 raise
             self._warn(f"CUDA cannot be used: {error.message}")
-            self._session, self.provider = self._session_on([CPU], data, threads=threads), "CPU"
+            self._session, self.provider = self._session_on([CPU], data, cores=cores), "CPU"
             self._warm_up()
 
     @property
@@ -194,37 +196,43 @@ class Recognizer:
                     f"found {item.type} {tuple(item.shape)}."
                 )
 
-    def _start(self, data: bytes, *, provider: str, threads: int) -> Any:
+    def _start(self, data: bytes, *, provider: str, cores: Sequence[int]) -> Any:
         if provider != "cpu":
             try:
-                return self._start_cuda(data, threads=threads)
+                return self._start_cuda(data, cores=cores)
             except ModelLoadError as error:
                 if provider == "cuda":
                     raise
                 self._warn(error.message)
-        return self._session_on([CPU], data, threads=threads)
+        return self._session_on([CPU], data, cores=cores)
 
     def _warn(self, sentence: str) -> None:
         self.warning = f"{sentence} Recognition runs on the CPU; --provider cpu does so without asking."
         LOGGER.warning(self.warning)
 
-    def _start_cuda(self, data: bytes, *, threads: int) -> Any:
+    def _start_cuda(self, data: bytes, *, cores: Sequence[int]) -> Any:
         failed = "CUDA cannot be used"
         if CUDA not in self._runtime.get_available_providers():
             raise ModelLoadError(f"{failed}: this ONNX Runtime was built without it.", remedy=CUDA_REMEDY)
         missing = runtime.preload_cuda(self._runtime)  # not fatal by itself: they may be found another way
-        session = self._session_on([CUDA, CPU], data, threads=threads)
+        session = self._session_on([CUDA, CPU], data, cores=cores)
         if CUDA not in session.get_providers():
             reason = missing or "it found no graphics card that it can drive"
             raise ModelLoadError(f"{failed}: {reason}.", remedy=CUDA_REMEDY)
         return session
 
-    def _session_on(self, providers: list[str], data: bytes, *, threads: int) -> Any:
+    def _session_on(self, providers: list[str], data: bytes, *, cores: Sequence[int]) -> Any:
         options = self._runtime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = max(1, len(cores))
         options.inter_op_num_threads = 1
-        # A spinning thread between two runs burns a whole core for nothing.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # A helper that has to be woken for each operation helps nothing, and one that spins between two runs burns a
+        # whole core for nothing: it spins within a run only.
+        helpers = cores[1:]
+        options.add_session_config_entry("session.intra_op.allow_spinning", "1" if helpers else "0")
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        if helpers:
+            numbers = ";".join(str(core + 1) for core in helpers)  # ONNX Runtime counts them from 1
+            options.add_session_config_entry("session.intra_op_thread_affinities", numbers)
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
         options.log_severity_level = runtime.SEVERITY_FATAL
         try:
@@ -246,6 +254,18 @@ class Recognizer:
             shape = (batch, card.persons, card.frames, len(card.joints))
             joints = generator.normal(size=(*shape, 3)).astype(np.float32)
             self._run(joints, np.ones(shape, dtype=np.float32))
+
+
+def load_for_this_thread(path: str | Path, *, provider: str = "auto") -> Recognizer:
+    """Loads a model that the calling thread is going to run live; on two cores the thread keeps to one from now on.
+
+    Takes and raises what :class:`Recognizer` does.
+    """
+    both = pair_of_cores()
+    recognizer = Recognizer(path, provider=provider, cores=both)
+    if both and recognizer.provider == "CPU":
+        keep_to(both[0])
+    return recognizer
 
 
 def _load_runtime() -> ModuleType:

@@ -56,28 +56,40 @@ def com_method(
     """
     native = ctypes.CFUNCTYPE(ctypes.c_int if restype is HRESULT else restype, ctypes.c_void_p, *argtypes)
     offset = slot * ctypes.sizeof(ctypes.c_void_p)
-    functions: dict[int, Any] = {}  # by their addresses: making one takes as long as calling it
+    functions: dict[int, Any] = {}  # by their tables' addresses: finding one takes as long as calling it
     kinds = None if flags is None else [_output(*both) for both in zip(argtypes, flags, strict=True)]
+    number_at, number_of = ctypes.c_void_p.from_address, ctypes.c_void_p.from_buffer
 
-    def call(this: Any, *given: Any) -> Any:
+    def result_of(this: Any, *arguments: Any) -> Any:
         if not this:
             raise ValueError("NULL COM pointer access")
-        arguments, outputs = (given, ()) if kinds is None else _arguments(kinds, given, name)
-        address = ctypes.c_void_p.from_buffer(this).value
-        table = ctypes.c_void_p.from_address(address).value
-        entry = ctypes.c_void_p.from_address(table + offset).value
-        function = functions.get(entry)
+        address = number_of(this).value
+        table = number_at(address).value
+        function = functions.get(table)
         if function is None:
-            function = functions[entry] = native(entry)
+            function = functions[table] = native(number_at(table + offset).value)
         result = function(address, *arguments)
         if restype is HRESULT and result < 0:
             raise COMError(result, None, (None,) * 5) if has_errors else OSError(f"HRESULT {result:#x}")
+        return result
+
+    def get(this: Any) -> Any:
+        output = kinds[0]()
+        result_of(this, ctypes.byref(output))
+        return output.__ctypes_from_outparam__()
+
+    def call_with_flags(this: Any, *given: Any) -> Any:
+        arguments, outputs = _arguments(kinds, given, name)
+        result = result_of(this, *arguments)
         if not outputs:
             return result
         if len(outputs) == 1:
             return outputs[0].__ctypes_from_outparam__()
         return tuple(output.__ctypes_from_outparam__() for output in outputs)
 
+    # A property has a function of its own: a sensor is asked a thousand times a second.
+    is_property = kinds is not None and len(kinds) == 1 and kinds[0] is not None
+    call = result_of if kinds is None else get if is_property else call_with_flags
     call.__name__ = name
     return call
 
@@ -92,10 +104,7 @@ def _arguments(kinds: Sequence[Any], given: Sequence[Any], name: str) -> tuple[S
     outputs = [kind() for kind in kinds if kind is not None]
     if len(given) + len(outputs) != len(kinds):
         raise TypeError(f"{name}() takes {len(kinds) - len(outputs)} arguments ({len(given)} given)")
-    places = map(ctypes.byref, outputs)
-    if not given:  # as of every property: a sensor is asked a thousand times a second
-        return tuple(places), outputs
-    left = iter(given)
+    places, left = map(ctypes.byref, outputs), iter(given)
     return tuple(next(left) if kind is None else next(places) for kind in kinds), outputs
 
 
@@ -173,9 +182,11 @@ class ComServer:
                 self._objects.pop(oldest, None)
 
     def _called(self, this: int, name: str) -> ComObject:
-        if this not in self.alive:
-            self.faults.append(f"{name} on a released {type(self._objects[this].implementation).__name__}")
-        return self._objects[this]
+        target = self.alive.get(this)
+        if target is None:
+            target = self._objects[this]
+            self.faults.append(f"{name} on a released {type(target.implementation).__name__}")
+        return target
 
     def _slot(self, interface: Any, method: Any) -> Any:
         """The function that a client finds in the table for one method of an interface."""
@@ -185,18 +196,24 @@ class ComServer:
         target = method.argtypes[-1]._type_ if has_output else None
         name = method.name
 
+        fills_itself: dict[type, bool] = {}  # by implementation; looking takes as long as calling
+
         def entry(this: int, *arguments: Any) -> int:
-            function = getattr(self._called(this, name).implementation, name, None)
+            implementation = self._called(this, name).implementation
+            function = getattr(implementation, name, None)
             if function is None:
                 self.faults.append(f"{interface.__name__}.{name} is not in the stand-in")
                 return Failure(E_NOTIMPL).hresult
+            is_whole = fills_itself.get(type(implementation))
+            if is_whole is None:
+                is_whole = fills_itself[type(implementation)] = not has_output or hasattr(function, "takes_output")
             try:
-                is_whole = "takes_output" in vars(function)  # ``getattr`` takes five times as long where it is not
-                result = function(*(arguments[:-1] if has_output and not is_whole else arguments))
+                if is_whole:
+                    function(*arguments)
+                else:
+                    self._store(function(*arguments[:-1]), target, arguments[-1])
             except Failure as failure:
                 return failure.hresult
-            if has_output and not is_whole:
-                self._store(result, target, arguments[-1])
             return 0
 
         return ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, *plain)(entry)

@@ -13,7 +13,7 @@ import pytest
 from app.options import PRETRAINED
 from benchmarks import machine
 from benchmarks.course import Curve, course
-from benchmarks.long_run import COLUMNS, Outcome, run
+from benchmarks.long_run import COLUMNS, STOLEN, Outcome, own_seconds, run
 from skeleton.frames import Body
 from tests.kinect.playing import Player
 from tests.kinect.sensor import Delivery, Kinect, eventually
@@ -68,15 +68,18 @@ def test_every_frame_of_a_run_is_read_or_counted_and_shown_as_lost_and_no_thread
 MINUTES = np.arange(0.0, 3.0, 1 / 60)
 FLAT = np.stack([60 * MINUTES, np.full(len(MINUTES), 300.0)], axis=1)
 GROWING = FLAT + [0.0, 1.0] * np.maximum(0.0, FLAT[:, :1] - 60) * 0.5
-GOOD = Outcome(FLAT, np.full(200, 9.0), 300, 298, 2, 0, "2 frames lost", ())
+LATE_MS = np.array([5.0] * 194 + [20.0] * 6)
+GOOD = Outcome(FLAT, np.full(200, 9.0), np.full(200, True), 300, 298, 2, 0, "2 frames lost", ())
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         pytest.param({}, None, id="all is well"),
-        pytest.param({"latency_ms": np.array([5.0] * 97 + [20.0] * 3)}, "20.0 ms", id="late decisions"),
-        pytest.param({"latency_ms": np.array([])}, "inf ms", id="no decision at all"),
+        pytest.param({"latency_ms": LATE_MS}, "20.0 ms", id="late decisions"),
+        pytest.param({"latency_ms": LATE_MS, "is_own": LATE_MS < 9}, None, id="late while others had the cores"),
+        pytest.param({"is_own": np.arange(200) < 99}, "99 of 200", id="others had the cores most of the time"),
+        pytest.param({"latency_ms": np.array([]), "is_own": np.array([], bool)}, "inf ms", id="no decision at all"),
         pytest.param({"rows": GROWING}, "59.5 MB", id="memory that grows after the first minute"),
         pytest.param({"rows": FLAT - [0, 200] * (FLAT[:, :1] < 30)}, None, id="memory that grows within it"),
         pytest.param({"read": 297}, "300 sent, 297 read and 2 lost", id="a frame that nobody counted"),
@@ -88,6 +91,24 @@ def test_what_does_not_hold_is_said(changes: dict[str, object], words: str | Non
     found = dataclasses.replace(GOOD, **changes).failures()  # type: ignore[arg-type]
     assert len(found) == (words is not None)
     assert words is None or words in found[0]
+
+
+def test_a_decision_is_the_machines_own_when_nobody_was_given_a_core_in_its_second() -> None:
+    rows = np.zeros((3, len(COLUMNS)))
+    rows[:, 0], rows[:, STOLEN] = [1.0, 2.0, 3.0], [0.0, 0.02, 0.01]
+    assert own_seconds(rows, np.array([0.5, 1.0, 1.01, 2.0, 2.5, 3.2])).tolist() == [
+        True,
+        True,
+        False,
+        False,
+        True,
+        True,
+    ]
+
+
+def test_the_time_that_the_host_gave_to_others_only_grows() -> None:
+    before_s = machine.stolen_s()
+    assert 0 <= before_s <= machine.stolen_s()
 
 
 def test_the_course_draws_every_moment_and_the_aim() -> None:
