@@ -199,7 +199,7 @@ class Recognizer:
     def _start(self, data: bytes, *, provider: str, cores: Sequence[int]) -> Any:
         if provider != "cpu":
             try:
-                return self._start_cuda(data, cores=cores)
+                return self._start_cuda(data)
             except ModelLoadError as error:
                 if provider == "cuda":
                     raise
@@ -210,18 +210,18 @@ class Recognizer:
         self.warning = f"{sentence} Recognition runs on the CPU; --provider cpu does so without asking."
         LOGGER.warning(self.warning)
 
-    def _start_cuda(self, data: bytes, *, cores: Sequence[int]) -> Any:
+    def _start_cuda(self, data: bytes) -> Any:
         failed = "CUDA cannot be used"
         if CUDA not in self._runtime.get_available_providers():
             raise ModelLoadError(f"{failed}: this ONNX Runtime was built without it.", remedy=CUDA_REMEDY)
         missing = runtime.preload_cuda(self._runtime)  # not fatal by itself: they may be found another way
-        session = self._session_on([CUDA, CPU], data, cores=cores)
+        session = self._session_on([CUDA, CPU], data)
         if CUDA not in session.get_providers():
             reason = missing or "it found no graphics card that it can drive"
             raise ModelLoadError(f"{failed}: {reason}.", remedy=CUDA_REMEDY)
         return session
 
-    def _session_on(self, providers: list[str], data: bytes, *, cores: Sequence[int]) -> Any:
+    def _session_on(self, providers: list[str], data: bytes, *, cores: Sequence[int] = ()) -> Any:
         options = self._runtime.SessionOptions()
         options.intra_op_num_threads = max(1, len(cores))
         options.inter_op_num_threads = 1

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -103,8 +103,8 @@ class UnableCard:
         raise RuntimeError("no kernel image is available for execution on the device")
 
 
-def unable_card(self: Recognizer, data: bytes, *, cores: Sequence[int]) -> UnableCard:
-    return UnableCard(self._session_on([CPU], data, cores=cores))
+def unable_card(self: Recognizer, data: bytes) -> UnableCard:
+    return UnableCard(self._session_on([CPU], data))
 
 
 def test_a_card_that_fails_in_the_first_run_is_a_warning_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
