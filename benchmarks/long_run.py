@@ -68,8 +68,13 @@ DRAIN_LOOK_S, DRAIN_LOOKS = 0.05, 20
 """Once the sensor sends no more, the frames on their way are there when so many looks find no new one."""
 COLUMNS = ("time_s", "memory_mb", "p50_ms", "p99_ms", "decisions", "read", "lost", "unrecognized", "load", "stolen")
 STOLEN = COLUMNS.index("stolen")
-MOST_STOLEN = 0.01
-"""A second in which the host gave more of the cores' time to others had not all cores."""
+MOST_STOLEN = 0.0125
+"""A second in which the host gave more of the cores' time to others had not all cores.
+
+Two ticks of 10 ms are less than that of two cores' second, three are more.
+"""
+HIGHEST_MS = 40.0
+"""What is later is drawn as late as this."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,12 +115,12 @@ class Outcome:
         found = []
         own_ms = self.latency_ms[self.is_own]
         p99 = float(np.percentile(own_ms, 99)) if len(own_ms) else np.inf
-        if 0 < 2 * len(own_ms) < len(self.latency_ms):
+        if 2 * len(own_ms) < len(self.latency_ms):
             found.append(
                 f"most decisions must be made while no others take the cores, found {len(own_ms)} of "
                 f"{len(self.latency_ms)}: try again later"
             )
-        if p99 > LATENCY_AIM_MS:
+        elif p99 > LATENCY_AIM_MS:
             found.append(f"99 of 100 decisions must be made within {LATENCY_AIM_MS:g} ms, found {p99:.1f} ms")
         if self.growth_mb >= GROWTH_AIM_MB:
             found.append(f"memory must grow by less than {GROWTH_AIM_MB:g} MB, found {self.growth_mb:.1f} MB")
@@ -181,8 +186,8 @@ def run(player: Player, *, seconds: float, model: Path, table: TextIO) -> Outcom
 
 
 def own_seconds(rows: np.ndarray, at_s: np.ndarray) -> np.ndarray:
-    """Returns for each moment (D,) whether the second it fell into had all cores; what follows the last row had."""
-    has_all = np.append(rows[:, STOLEN] <= MOST_STOLEN, True)
+    """Returns for each moment (D,) whether the second it fell into had all cores; of the last one nobody knows."""
+    has_all = np.append(rows[:, STOLEN] <= MOST_STOLEN, False)
     result: np.ndarray = has_all[np.searchsorted(rows[:, 0], at_s)]
     return result
 
@@ -273,14 +278,15 @@ def _measure(options: argparse.Namespace) -> int:
     with playing_sensor(frames, pictures) as player, options.table.open("w", encoding="utf-8", newline="") as table:
         outcome = run(player, seconds=60 * options.minutes, model=options.model, table=table)
     _print(outcome)
+    note = f"others were given {outcome.rows[:, STOLEN].mean():.1%} of the cores' time; before it: {described}"
     curves = [
         Curve("memory, MB", outcome.rows[:, 1]),
-        Curve("decision p50, ms", outcome.rows[:, 2]),
-        Curve("decision p99, ms", outcome.rows[:, 3], aim=LATENCY_AIM_MS),
+        Curve("decision p50, ms", np.minimum(outcome.rows[:, 2], HIGHEST_MS)),
+        Curve("decision p99, ms", np.minimum(outcome.rows[:, 3], HIGHEST_MS), aim=LATENCY_AIM_MS),
         Curve("load", outcome.rows[:, COLUMNS.index("load")]),
         Curve("taken by others, %", 100 * outcome.rows[:, STOLEN]),
     ]
-    picture = course(outcome.rows[:, 0] / 60, curves, title="The whole app on a scripted sensor", note=described)
+    picture = course(outcome.rows[:, 0] / 60, curves, title="The whole app on a scripted sensor", note=note)
     options.plot.write_text(picture, encoding="utf-8")
     print(f"written: {options.table}, {options.plot}")
     failures = outcome.failures()

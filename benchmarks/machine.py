@@ -46,12 +46,11 @@ def load() -> float:
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
 
 
-def stolen_s() -> float:
+def stolen_s(statistics: Path = Path("/proc/stat")) -> float:
     """Returns for how long, since the start, the host had this virtual machine's cores elsewhere while they had work.
 
     Seconds of all cores together; 0 where the system does not tell.
     """
-    statistics = Path("/proc/stat")
     if not statistics.is_file():
         return 0.0
     # cpu user nice system idle iowait irq softirq steal ...

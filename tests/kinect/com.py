@@ -56,7 +56,9 @@ def com_method(
     """
     native = ctypes.CFUNCTYPE(ctypes.c_int if restype is HRESULT else restype, ctypes.c_void_p, *argtypes)
     offset = slot * ctypes.sizeof(ctypes.c_void_p)
-    functions: dict[int, Any] = {}  # by their tables' addresses: finding one takes as long as calling it
+    # By their tables' addresses: finding one takes as long as calling it. Tables live as long as their server, and a
+    # client's closures are made anew for each (``windows.installed``).
+    functions: dict[int, Any] = {}
     kinds = None if flags is None else [_output(*both) for both in zip(argtypes, flags, strict=True)]
     number_at, number_of = ctypes.c_void_p.from_address, ctypes.c_void_p.from_buffer
 

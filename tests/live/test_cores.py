@@ -5,14 +5,20 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
+from app.main import _make_pipeline
 from app.options import PRETRAINED
+from app.session import Choice
 from live import cores
-from live.recognizer import Recognizer, load_for_this_thread
+from live.pipeline import Pipeline
+from live.recognizer import CPU, CUDA, Recognizer, load_for_this_thread
+from live.sources.table import SourceOptions
 from skeleton.window import Window
 from tests.live import tiny_model
 
@@ -26,6 +32,7 @@ def test_two_cores_are_divided_and_no_other_number(
     usable: set[int], found: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: usable, raising=False)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda *_: None, raising=False)
     assert cores.pair_of_cores() == found
 
 
@@ -34,33 +41,95 @@ def test_a_system_that_keeps_no_thread_to_a_core_divides_nothing(monkeypatch: py
     assert cores.pair_of_cores() == ()
 
 
-def in_a_thread(work: Callable[[], None]) -> set[int]:
-    """Returns the cores that a thread may use after its work."""
-    seen: list[set[int]] = []
-    thread = threading.Thread(target=lambda: (work(), seen.append(os.sched_getaffinity(0))))
+@linux
+def test_a_sandbox_that_forbids_it_divides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(os, "sched_setaffinity", forbidden)
+    assert cores.pair_of_cores() == ()
+
+
+class Loaded(NamedTuple):
+    """What a thread that loaded a model may use, and what each thread may that came with the model."""
+
+    own: set[int]
+    helpers: list[set[int]]
+
+
+def loaded(load: Callable[[], Recognizer]) -> Loaded:
+    """Loads in a thread of its own, as the app does."""
+    found: list[Loaded] = []
+
+    def work() -> None:
+        before = set(os.listdir("/proc/self/task"))
+        recognizer = load()
+        helpers = set(os.listdir("/proc/self/task")) - before
+        found.append(Loaded(os.sched_getaffinity(0), [os.sched_getaffinity(int(number)) for number in helpers]))
+        del recognizer  # its threads end with it
+
+    thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    return seen[0]
+    return found[0]
+
+
+@pytest.fixture
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
+    """A computer of two cores: the first two of this one."""
+    usable = sorted(os.sched_getaffinity(0))
+    if len(usable) < 2:
+        pytest.skip("this computer has one core")
+    monkeypatch.setattr("live.recognizer.pair_of_cores", lambda: tuple(usable[:2]))
+    return usable[0], usable[1]
 
 
 @linux
-def test_the_thread_that_loads_keeps_to_one_core_and_no_other_thread_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_thread_that_loads_keeps_to_the_first_core_and_its_helper_to_the_second(
+    tmp_path: Path, two_cores: tuple[int, int]
 ) -> None:
     model = tiny_model.write(tmp_path / "m.onnx")
+    first, second = two_cores
     before = os.sched_getaffinity(0)
-    first = min(before)
-    monkeypatch.setattr("live.recognizer.pair_of_cores", lambda: (first, max(before)))
-    assert in_a_thread(lambda: load_for_this_thread(model, provider="cpu")) == {first}
+    app = _make_pipeline(
+        tmp_path / "log.txt", Choice(kind="demo", source=SourceOptions(), model=model, provider="cpu")
+    )
+    assert isinstance(app, Pipeline) and app._recognition is not None
+    for load in (partial(load_for_this_thread, model, provider="cpu"), app._recognition._load):
+        assert loaded(load) == Loaded({first}, [{second}])
     assert os.sched_getaffinity(0) == before
-    monkeypatch.setattr("live.recognizer.pair_of_cores", lambda: ())
-    assert in_a_thread(lambda: load_for_this_thread(model, provider="cpu")) == before
 
 
 @linux
-def test_a_core_that_does_not_exist_is_no_error() -> None:
-    before = os.sched_getaffinity(0)
-    assert in_a_thread(lambda: cores.keep_to(4096)) == before
+def test_where_there_are_not_two_cores_nothing_is_kept_and_nobody_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("live.recognizer.pair_of_cores", lambda: ())
+    model = tiny_model.write(tmp_path / "m.onnx")
+    assert loaded(partial(load_for_this_thread, model, provider="cpu")) == Loaded(os.sched_getaffinity(0), [])
+
+
+class Card:
+    """A session that runs on the CPU and says that it is a graphics card's."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._session, name)
+
+    def get_providers(self) -> list[str]:
+        return [CUDA, CPU]
+
+
+@linux
+def test_a_graphics_card_needs_no_core(
+    tmp_path: Path, two_cores: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Recognizer, "_start_cuda", lambda self, data: Card(self._session_on([CPU], data)))
+    model = tiny_model.write(tmp_path / "m.onnx")
+    assert loaded(partial(load_for_this_thread, model)) == Loaded(os.sched_getaffinity(0), [])
 
 
 def test_a_divided_run_gives_the_same_answers_to_the_last_bit() -> None:
