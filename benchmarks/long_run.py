@@ -252,9 +252,9 @@ def memory_mb() -> float:
     """Returns the memory that this process holds (resident set), megabytes."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    except OSError:
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    except (OSError, AttributeError):  # elsewhere there is neither the file nor the page's size
         raise ConfigError("The long run reads its memory from /proc, which this system lacks.") from None
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def main() -> int:

@@ -51,7 +51,7 @@ def stolen_s(statistics: Path = Path("/proc/stat")) -> float:
 
     Seconds of all cores together; 0 where the system does not tell.
     """
-    if not statistics.is_file():
+    if not statistics.is_file() or not hasattr(os, "sysconf"):
         return 0.0
     # cpu user nice system idle iowait irq softirq steal ...
     ticks = int(statistics.read_text(encoding="ascii").split(maxsplit=9)[STEAL])

@@ -23,7 +23,9 @@ from tests.recordings import walking_body
 
 SECONDS = 4.0
 LEFT_OUT = range(20, 27)
-has_proc = pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="this benchmark needs Linux's /proc")
+has_proc = pytest.mark.skipif(
+    not Path("/proc/self/statm").is_file() or not hasattr(os, "sysconf"), reason="this benchmark needs Linux's /proc"
+)
 
 
 class Stuttering(Player):
