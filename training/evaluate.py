@@ -36,7 +36,9 @@ CLIPS_AT_ONCE = 256
 SHARES = tuple(tenth / 10 for tenth in range(1, 11))
 """Parts of a clip after which the answer is asked for."""
 WHOLE_ONLY = (1.0,)
-DETAILS = ("confusion", "reliability", "observed", "wrong", "per_subject")
+GROUPS = ("subject", "camera", "setup")
+"""Columns of a cache's index by which the results are told apart."""
+DETAILS = ("confusion", "reliability", "observed", "wrong", *(f"per_{column}" for column in GROUPS))
 """Keys of a result that are long, and about single clips: for a report, not for a model card."""
 
 Key = TypeVar("Key")
@@ -95,7 +97,7 @@ def evaluate(
         **_left_out(everything, view, protocol),
         **calibration(truth, answers.whole),
         "observed": _observed(cache, test, answers, shares),
-        "per_subject": _per_subject(subjects, answers),
+        **{f"per_{column}": _per(column, np.asarray(cache.clips[column][test]), answers) for column in GROUPS},
         "trained_on_tested": trained_on_tested(card.trained_on, cache.dataset, protocol, subjects),
         "wrong": wrong_clips(cache, model, test, answers.whole),
         "span_s": card.span_s,
@@ -228,15 +230,16 @@ def _observed(cache: Cache, clips: np.ndarray, answers: Answers, shares: Sequenc
     return rows
 
 
-def _per_subject(subjects: np.ndarray, answers: Answers) -> list[dict[str, Any]]:
+def _per(column: str, numbers: np.ndarray, answers: Answers) -> list[dict[str, Any]]:
+    """How often the answer is right for each person, camera or set-up of the test side."""
     return [
         {
-            "subject": int(subject),
-            "samples": int((subjects == subject).sum()),
-            "top1": share(answers.whole_right[-1][subjects == subject]),
-            "top1_live": share(answers.live_right[-1][subjects == subject]),
+            column: int(number),
+            "samples": int((numbers == number).sum()),
+            "top1": share(answers.whole_right[-1][numbers == number]),
+            "top1_live": share(answers.live_right[-1][numbers == number]),
         }
-        for subject in np.unique(subjects)
+        for number in np.unique(numbers)
     ]
 
 

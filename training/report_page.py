@@ -17,12 +17,15 @@ from typing import Any
 import numpy as np
 
 from training import figures
+from training.evaluate import GROUPS
 from training.scores import likely_range
 
 TEMPLATE = Path(__file__).with_name("report_page.html")
 MOST_WRONG = 300
 """Wrong clips on a page; ``evaluate --json`` lists all of them."""
-MOST_PEOPLE = 40
+GROUP_NAMES = {"subject": ("People", "person"), "camera": ("Cameras", "camera"), "setup": ("Set-ups", "set-up")}
+"""Title and first column of the table of each kind of group."""
+MOST_GROUPS = 40
 METRICS = (
     ("top1", "top-1, whole clips"),
     ("top5", "top-5, whole clips"),
@@ -55,7 +58,7 @@ class Content:
 
 def page(content: Content) -> str:
     """Returns the report as HTML."""
-    sections = (_head, _summary, _confusions, _curves, _classes, _people, _looked_at, _learning, _wrong, _made)
+    sections = (_head, _summary, _confusions, _curves, _classes, _groups, _looked_at, _learning, _wrong, _made)
     body = "\n".join(filter(None, (section(content) for section in sections)))
     title = f"{content.result['name']}: {content.result['dataset']} {content.result['protocol']}"
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(title=escaped(title), body=body)
@@ -171,20 +174,25 @@ def _classes(content: Content) -> str:
     return f"<h2>Classes</h2>\n{html_table([*head, 'most often taken for'], rows, numbers=numbers, is_full=True)}"
 
 
-def _people(content: Content) -> str:
-    people = content.result["per_subject"]
-    if len(people) < 2:
+def _groups(content: Content) -> str:
+    """People, cameras and set-ups of the test side, each kind in a table where there are two or more."""
+    return "\n".join(_group(content.result[f"per_{column}"], column) for column in GROUPS)
+
+
+def _group(groups: list[dict[str, Any]], column: str) -> str:
+    if len(groups) < 2:
         return ""
-    hardest = sorted(people, key=lambda row: row["top1"])[:MOST_PEOPLE]
+    title, head = GROUP_NAMES[column]
+    hardest = sorted(groups, key=lambda row: row["top1"])[:MOST_GROUPS]
     rows = [
-        f"<tr>{html_cell(row['subject'], is_number=True)}{html_cell(row['samples'], is_number=True)}"
+        f"<tr>{html_cell(row[column], is_number=True)}{html_cell(row['samples'], is_number=True)}"
         f'<td class="n">{percent(row["top1"])}{_bar(row["top1"])}</td>'
         f"{html_cell(percent(row['top1_live']), is_number=True)}</tr>"
         for row in hardest
     ]
-    more = f", the {MOST_PEOPLE} hardest of {len(people)}" if len(people) > MOST_PEOPLE else ""
-    table = html_table(["person", "clips", "top-1, whole", "top-1, live"], rows, numbers=range(4))
-    return f"<h2>People{more}</h2>\n{table}"
+    more = f", the {MOST_GROUPS} hardest of {len(groups)}" if len(groups) > MOST_GROUPS else ""
+    table = html_table([head, "clips", "top-1, whole", "top-1, live"], rows, numbers=range(4))
+    return f"<h2>{title}{more}</h2>\n{table}"
 
 
 def _looked_at(content: Content) -> str:

@@ -78,6 +78,14 @@ def _described(result: dict[str, Any]) -> str:
             f"  after {100 * row['share']:3.0f} % ({row['frames']:5.1f} frames)  top-1 {row['top1']:.4f}"
             f"   of live windows {row['top1_live']:.4f}"
         )
+    for column, name in (("camera", "camera"), ("setup", "set-up")):
+        groups = result[f"per_{column}"]
+        lines += [
+            f"  {name} {row[column]:<3} {row['samples']:6} clips    top-1 {row['top1']:.4f}"
+            f"   of live windows {row['top1_live']:.4f}"
+            for row in groups
+            if len(groups) > 1
+        ]
     for label, row in result["per_class"].items():
         lines.append(f"  {label:48} recall {row['recall']:.3f}   precision {row['precision']:.3f}")
     for row in result["confusions"]:

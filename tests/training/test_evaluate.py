@@ -17,6 +17,7 @@ from training.cache import Cache, open_cache
 from training.clip_windows import LIVE_STEP_S, duration_s, live_ends_s, live_window, whole_window
 from training.evaluate import DETAILS, SHARES, WHOLE_ONLY, evaluate, trained_on_tested
 from training.export import summary
+from training.report_page import Content, page
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +100,30 @@ def test_counts_agree_with_each_other(result: dict, cache: Cache) -> None:
     mean = np.mean([row["top1"] for row in result["per_subject"]])  # both have as many clips
     assert mean == pytest.approx(result["top1"], abs=1e-4) and result["top5"] == 1.0
     assert result["attention"] == "st" and result["trained_on_tested"] == []
+
+
+def test_results_are_told_apart_by_set_up_and_camera(
+    weak_model: Path, synthetic: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "two set-ups"
+    shutil.copytree(synthetic, other)
+    clips = np.load(other / "clips.npy")
+    clips["setup"] = np.where(clips["label"] == 0, 7, 2)  # so that their figures differ
+    np.save(other / "clips.npy", clips)
+    arguments = ["--model", str(weak_model), "--data", str(other), "--protocol", "odd-even"]
+    assert main(["evaluate", *arguments]) == 0
+    text = capsys.readouterr().out
+    assert main(["evaluate", *arguments, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+
+    two, seven = result["per_setup"]
+    assert (two["setup"], two["samples"], seven["setup"], seven["samples"]) == (2, 20, 7, 10)
+    assert seven["top1"] == result["per_class"]["raise left"]["recall"] != two["top1"]
+    assert 20 * two["top1"] + 10 * seven["top1"] == pytest.approx(30 * result["top1"], abs=0.01)
+    assert f"set-up 7       10 clips    top-1 {seven['top1']:.4f}" in text
+    assert len(result["per_camera"]) == 1 and "camera" not in text
+    shown = page(Content(result))
+    assert "<h2>Set-ups</h2>" in shown and "<h2>Cameras" not in shown and "<h2>People</h2>" in shown
 
 
 def test_every_wrong_clip_can_be_opened_in_the_app(
