@@ -6,6 +6,8 @@ that generator's device, which is the batch's: nothing waits for the CPU.
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +19,8 @@ from skeleton.layout import Layout
 
 SIDES = ("Left", "Right")
 LIMBS = {"arm": ("Elbow", "Wrist", "Hand", "HandTip", "Thumb"), "leg": ("Knee", "Ankle", "Foot")}
+_PIVOTS = {"Shoulder": LIMBS["arm"], "Elbow": LIMBS["arm"][1:]}
+"""What turns with an arm, and what about an elbow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class Strength:
         tilt_deg: Largest turn about each horizontal axis, either way.
         size: Largest relative change of size, either way.
         build: Largest further change of width, height and depth, each on its own, either way.
+        arm_turn_deg: Standard deviation of each turn of an arm about the shoulder and of a forearm about the elbow.
         noise_m: Standard deviation of each coordinate's noise.
         joint_dropout: Share of joints that are lost for a stretch of the window.
         limb_dropout: Share of windows in which a limb, or both arms, are lost all the time.
@@ -39,6 +44,7 @@ class Strength:
     tilt_deg: float = 0.0
     size: float = 0.0
     build: float = 0.0
+    arm_turn_deg: float = 0.0
     noise_m: float = 0.0
     joint_dropout: float = 0.0
     limb_dropout: float = 0.0
@@ -69,6 +75,8 @@ def augment(
     factor = 1 + strength.size * _symmetric((batch, 1), generator)
     factor = factor + strength.build * _symmetric((batch, 3), generator)
     joints = turn_and_scale(joints, seen, angles=angles, factor=factor)
+    if strength.arm_turn_deg:
+        joints = turn_arms(joints, seen, layout, deviation_deg=strength.arm_turn_deg, generator=generator)
     if strength.noise_m:
         noise = torch.randn(joints.shape, generator=generator, device=generator.device)
         joints = joints + strength.noise_m * noise
@@ -109,6 +117,36 @@ def turn_and_scale(joints: Tensor, seen: Tensor, *, angles: Tensor, factor: Tens
     center = center[:, None, None, None]
     matrix = rotation(angles) * factor[:, :, None]  # turned first, then stretched
     return torch.einsum("bij,bmtvj->bmtvi", matrix, joints - center) + center
+
+
+def turn_arms(
+    joints: Tensor, seen: Tensor, layout: Layout, *, deviation_deg: float, generator: torch.Generator
+) -> Tensor:
+    """Turns each arm about its shoulder, then its forearm about the elbow, by small angles that a window keeps.
+
+    Two people hold the same sign or gesture in different places; bones keep their lengths, and the motion goes on
+    as it was. Where a shoulder or an elbow is not seen all the time, nothing is turned about it.
+
+    Args:
+        joints: (B, M, T, V, 3) meters.
+        seen: (B, M, T, V) bool.
+        layout: Of the joints.
+        deviation_deg: Standard deviation of the angles about each of the three axes.
+        generator: Draws the angles.
+    """
+    joints = joints.clone()
+    windows = (joints.shape[0] * joints.shape[1], 3)
+    for side, (pivot, parts) in itertools.product(SIDES, _PIVOTS.items()):
+        moved = [layout.index(part + side) for part in parts if part + side in layout.joints]
+        if not moved or pivot + side not in layout.joints:
+            continue
+        center = layout.index(pivot + side)
+        angles = torch.randn(windows, generator=generator, device=generator.device) * math.radians(deviation_deg)
+        angles = angles * seen[..., center].all(dim=2).flatten()[:, None]
+        matrix = rotation(angles).unflatten(0, joints.shape[:2])  # (B, M, 3, 3)
+        about = joints[:, :, :, center : center + 1]
+        joints[:, :, :, moved] = torch.einsum("bmij,bmtvj->bmtvi", matrix, joints[:, :, :, moved] - about) + about
+    return joints
 
 
 def rotation(angles: Tensor) -> Tensor:

@@ -78,6 +78,9 @@ class TrainingConfig:
     build_change: float = setting(
         0.0, "largest random change of width, height and depth, each on its own, as a share"
     )
+    arm_turn_deg: float = setting(
+        0.0, "standard deviation of random turns of arms about the shoulder and forearms about the elbow, degrees"
+    )
     noise_m: float = setting(0.0, "standard deviation of noise on every coordinate, meters")
     joint_dropout: float = setting(0.02, "share of joints that are lost for a random part of a window")
     limb_dropout: float = setting(0.0, "share of windows that lose a limb, or both arms, all the time")
@@ -143,6 +146,7 @@ class TrainingConfig:
             "tilt_deg": (0.0, 90.0),
             "size_change": (0.0, 0.4),
             "build_change": (0.0, 0.4),
+            "arm_turn_deg": (0.0, 90.0),
             "noise_m": (0.0, 1.0),
             "background_share": (0.0, 0.9),
             "stream_share": (0.0, 0.9),

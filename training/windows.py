@@ -166,6 +166,7 @@ def strength(config: TrainingConfig) -> Strength:
         tilt_deg=config.tilt_deg,
         size=config.size_change,
         build=config.build_change,
+        arm_turn_deg=config.arm_turn_deg,
         noise_m=config.noise_m,
         joint_dropout=config.joint_dropout,
         limb_dropout=config.limb_dropout,

@@ -127,6 +127,53 @@ def test_lost_limbs_are_whole_limbs_and_never_the_trunk() -> None:
     assert 0.22 < lost.any(dim=1).float().mean() < 0.28
 
 
+def turned_arms(joints: Tensor, seen: Tensor, deviation_deg: float = 10.0) -> Tensor:
+    generator = torch.Generator().manual_seed(3)
+    return augment.turn_arms(joints, seen, LAYOUT, deviation_deg=deviation_deg, generator=generator)
+
+
+def test_turned_arms_keep_their_bones_and_nothing_else_moves(batch: tuple[Tensor, Tensor, Tensor]) -> None:
+    joints = batch[0]
+    turned = turned_arms(joints, torch.ones_like(batch[1]))
+    arms = augment.limb(LAYOUT, "arm", "Left") | augment.limb(LAYOUT, "arm", "Right")
+    torch.testing.assert_close(lengths(turned), lengths(joints), rtol=0, atol=1e-5)
+    assert torch.equal(turned[..., ~arms, :], joints[..., ~arms, :])
+    assert ((turned - joints)[..., arms, :].norm(dim=-1) > 1e-3).float().mean() > 0.99
+    assert torch.equal(batch[0], joints)
+
+
+def test_an_arm_is_turned_alike_in_all_frames_and_otherwise_in_each_window(
+    batch: tuple[Tensor, Tensor, Tensor],
+) -> None:
+    still = batch[0][:1, :1, :1].expand(B, M, T, V, 3)
+    turned = turned_arms(still, torch.ones_like(batch[1]))
+    torch.testing.assert_close(turned, turned[:, :, :1].expand_as(turned), rtol=0, atol=1e-6)
+    elbows = turned[:, :, 0, LAYOUT.index("ElbowLeft")].flatten(0, 1)
+    assert torch.cdist(elbows, elbows)[~torch.eye(B * M, dtype=torch.bool)].min() > 1e-4
+    upper = still[..., LAYOUT.index("ElbowLeft"), :] - still[..., LAYOUT.index("ShoulderLeft"), :]
+    after = turned[..., LAYOUT.index("ElbowLeft"), :] - turned[..., LAYOUT.index("ShoulderLeft"), :]
+    angle = torch.cosine_similarity(upper, after, dim=-1).clamp(-1, 1).acos().rad2deg()
+    assert 4.0 < float(angle.mean()) < 25.0  # three axes of 10 degrees each
+
+
+def test_an_arm_with_an_unseen_pivot_is_left_as_it_is(batch: tuple[Tensor, Tensor, Tensor]) -> None:
+    joints, seen = batch[0], torch.ones_like(batch[1])
+    seen[0, 0, 2, LAYOUT.index("ShoulderLeft")] = False
+    seen[0, 0, 2, LAYOUT.index("ElbowLeft")] = False
+    seen[1, 0, 4, LAYOUT.index("ElbowRight")] = False
+    turned = turned_arms(joints, seen)
+    left, right = augment.limb(LAYOUT, "arm", "Left"), augment.limb(LAYOUT, "arm", "Right")
+    assert torch.equal(turned[0, 0][:, left], joints[0, 0][:, left])
+    assert not torch.allclose(turned[0, 0][:, right], joints[0, 0][:, right], atol=1e-3)
+    forearm = [LAYOUT.index(name) for name in ("ElbowRight", "WristRight", "HandRight")]
+    before, after = joints[1, 0][:, forearm], turned[1, 0][:, forearm]
+    # The whole arm turned about the shoulder; the forearm not about the elbow on top of it.
+    torch.testing.assert_close((before[:, 0] - before[:, 2]).norm(dim=-1), (after[:, 0] - after[:, 2]).norm(dim=-1))
+    shoulder = joints[1, 0][:, [LAYOUT.index("ShoulderRight")]]
+    across = [(part - shoulder) for part in (before, after)]
+    torch.testing.assert_close(across[0] @ across[0].mT, across[1] @ across[1].mT, rtol=0, atol=1e-5)
+
+
 def test_strength_zero_changes_nothing_and_a_seed_repeats(batch: tuple[Tensor, Tensor, Tensor]) -> None:
     def run(strength: Strength) -> tuple[Tensor, Tensor, Tensor]:
         generator = torch.Generator().manual_seed(4)
@@ -138,6 +185,7 @@ def test_strength_zero_changes_nothing_and_a_seed_repeats(batch: tuple[Tensor, T
         tilt_deg=5,
         size=0.1,
         build=0.1,
+        arm_turn_deg=5,
         noise_m=0.01,
         joint_dropout=0.2,
         limb_dropout=0.3,
