@@ -32,7 +32,8 @@ class Strength:
         tilt_deg: Largest turn about each horizontal axis, either way.
         size: Largest relative change of size, either way.
         build: Largest further change of width, height and depth, each on its own, either way.
-        arm_turn_deg: Standard deviation of each turn of an arm about the shoulder and of a forearm about the elbow.
+        arm_turn_deg: Standard deviation, about each axis, of an arm's turn about the shoulder and then of the
+            forearm's about the elbow.
         noise_m: Standard deviation of each coordinate's noise.
         joint_dropout: Share of joints that are lost for a stretch of the window.
         limb_dropout: Share of windows in which a limb, or both arms, are lost all the time.

@@ -79,7 +79,9 @@ class TrainingConfig:
         0.0, "largest random change of width, height and depth, each on its own, as a share"
     )
     arm_turn_deg: float = setting(
-        0.0, "standard deviation of random turns of arms about the shoulder and forearms about the elbow, degrees"
+        0.0,
+        "standard deviation of random turns of arms about the shoulder and of forearms about the elbow, degrees "
+        "about each axis",
     )
     noise_m: float = setting(0.0, "standard deviation of noise on every coordinate, meters")
     joint_dropout: float = setting(0.02, "share of joints that are lost for a random part of a window")

@@ -176,7 +176,8 @@ def _classes(content: Content) -> str:
 
 def _groups(content: Content) -> str:
     """People, cameras and set-ups of the test side, each kind in a table where there are two or more."""
-    return "\n".join(_group(content.result[f"per_{column}"], column) for column in GROUPS)
+    groups = (_group(content.result[f"per_{column}"], column) for column in GROUPS)
+    return "\n".join(filter(None, groups))
 
 
 def _group(groups: list[dict[str, Any]], column: str) -> str:

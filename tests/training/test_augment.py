@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -150,10 +151,22 @@ def test_an_arm_is_turned_alike_in_all_frames_and_otherwise_in_each_window(
     torch.testing.assert_close(turned, turned[:, :, :1].expand_as(turned), rtol=0, atol=1e-6)
     elbows = turned[:, :, 0, LAYOUT.index("ElbowLeft")].flatten(0, 1)
     assert torch.cdist(elbows, elbows)[~torch.eye(B * M, dtype=torch.bool)].min() > 1e-4
-    upper = still[..., LAYOUT.index("ElbowLeft"), :] - still[..., LAYOUT.index("ShoulderLeft"), :]
-    after = turned[..., LAYOUT.index("ElbowLeft"), :] - turned[..., LAYOUT.index("ShoulderLeft"), :]
-    angle = torch.cosine_similarity(upper, after, dim=-1).clamp(-1, 1).acos().rad2deg()
-    assert 4.0 < float(angle.mean()) < 25.0  # three axes of 10 degrees each
+
+
+@pytest.mark.parametrize(("bone", "pivots"), [("Shoulder-Elbow", 1), ("Elbow-Wrist", 2), ("Wrist-Hand", 2)])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_the_angles_about_each_axis_have_the_deviation_that_is_asked_for(bone: str, pivots: int, axis: int) -> None:
+    windows, degrees = 20_000, 3.0
+    first, second = (LAYOUT.index(joint + "Right") for joint in bone.split("-"))
+    joints = torch.zeros(windows, 1, 1, V, 3)
+    joints[..., second, axis] = 1.0  # a bone of 1 m along an axis; it moves along the two others
+    turned = turned_arms(joints, torch.ones(joints.shape[:-1], dtype=torch.bool), degrees)
+    across = [other for other in range(3) if other != axis]
+    moved = (turned[..., second, :] - turned[..., first, :])[:, 0, 0, across]
+    # Small angles add up: a forearm turns with its arm, and then about the elbow.
+    expected = torch.full((2,), math.radians(degrees) * math.sqrt(pivots))
+    torch.testing.assert_close(moved.std(dim=0), expected, rtol=0.03, atol=0)
+    assert moved.mean(dim=0).abs().max() < 0.002
 
 
 def test_an_arm_with_an_unseen_pivot_is_left_as_it_is(batch: tuple[Tensor, Tensor, Tensor]) -> None:
@@ -172,6 +185,20 @@ def test_an_arm_with_an_unseen_pivot_is_left_as_it_is(batch: tuple[Tensor, Tenso
     shoulder = joints[1, 0][:, [LAYOUT.index("ShoulderRight")]]
     across = [(part - shoulder) for part in (before, after)]
     torch.testing.assert_close(across[0] @ across[0].mT, across[1] @ across[1].mT, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("change", [field.name for field in dataclasses.fields(Strength)])
+def test_each_change_is_made_where_it_alone_is_asked_for(batch: tuple[Tensor, Tensor, Tensor], change: str) -> None:
+    strength = Strength(**{change: 5.0 if change.endswith("_deg") else 0.5})
+    changed = augment.augment(
+        *batch,
+        strength=strength,
+        layout=LAYOUT,
+        mirror_labels=SWAPPED,
+        generator=torch.Generator().manual_seed(4),
+    )
+    is_same = [torch.allclose(new.float(), old.float(), atol=1e-3) for new, old in zip(changed, batch)]
+    assert not all(is_same)
 
 
 def test_strength_zero_changes_nothing_and_a_seed_repeats(batch: tuple[Tensor, Tensor, Tensor]) -> None:

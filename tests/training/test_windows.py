@@ -15,7 +15,7 @@ from training.batches import Shelf, held_bytes
 from training.cache import open_cache
 from training.loop import is_held
 from training.processes import Processes
-from training.windows import COPIES, Batch, Windows
+from training.windows import COPIES, Batch, Windows, strength
 
 CPU = torch.device("cpu")
 FRAMES = 11
@@ -57,10 +57,19 @@ def test_the_papers_windows_are_four_samplings_and_four_croppings(synthetic: Pat
         assert share.min() >= 0.6 - 1e-9 and share.max() <= 1 and len(np.unique(share.round(6))) == COPIES // 2
 
 
+CHANGES = (
+    *("rotation_deg=90", "tilt_deg=20", "size_change=0.2", "build_change=0.2", "arm_turn_deg=20", "noise_m=0.5"),
+    *("joint_dropout=1", "limb_dropout=0.5", "mirror_share=1.0", "swap_share=1.0"),
+)
+
+
+def test_every_change_has_a_setting() -> None:
+    asked = dataclasses.asdict(strength(config.load(assignments=CHANGES).training))
+    assert list(asked.values()) == [float(change.split("=")[1]) for change in CHANGES]
+
+
 def test_the_papers_windows_are_not_turned_stretched_or_mirrored(synthetic: Path) -> None:
-    made = windows(
-        synthetic, "augment=paper", "rotation_deg=90", "mirror_share=1.0", "noise_m=0.5", "joint_dropout=1"
-    )
+    made = windows(synthetic, "augment=paper", *CHANGES)
     clips = made.shelf.take(np.tile(TRAIN, COPIES))
     expected, _ = batches.resample(clips, made.fixed_s)
     assert shown(made, 0) == sorted(row.numpy().tobytes() for row in expected)
