@@ -23,11 +23,12 @@ from typing import Any
 
 from skeleton.errors import AppError, ConfigError, TrainingDataError
 from skeleton.replacing import replacing
-from training import config, export, protocols, train
+from training import arithmetic, config, export, protocols, train
 from training.ablation_table import Row, as_csv, as_json, as_markdown
 from training.cache import open_cache
 from training.config import Settings
 from training.evaluate import WHOLE_ONLY, evaluate
+from training.processes import choose_device
 from training.run import Run, open_run
 
 ATTENTION = {
@@ -108,6 +109,7 @@ def run(
     unknown = [name for name in modes or () if name not in rows]
     if unknown:
         raise ConfigError(f"The table {table} has no row '{unknown[0]}'.", remedy=f"Known: {', '.join(rows)}.")
+    settings = arithmetic.settled(settings, choose_device(settings.training.device))
     cache = open_cache(data)
     divisions = protocols.folds(cache, protocol)
     chosen = [name for name in rows if modes is None or name in modes]

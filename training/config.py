@@ -19,7 +19,7 @@ from skeleton import config
 from skeleton.config import setting
 
 AUGMENTATIONS = ("online", "paper")
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("auto", "float32", "bfloat16")
 USUAL_BACKGROUND_SHARE = 0.25
 """Of a batch, where there are caches of background and the settings do not say."""
 FROM_DATA = ("joints", "classes", "persons")
@@ -115,7 +115,12 @@ class TrainingConfig:
         "512 MiB on the CPU",
         choices=("auto", "yes", "no"),
     )
-    precision: str = setting("float32", "arithmetic of the network in training", choices=PRECISIONS)
+    precision: str = setting(
+        "auto",
+        "arithmetic of the network in training; auto: bfloat16 where the processor or GPU multiplies it, otherwise "
+        "float32; a run keeps what that was where it began",
+        choices=PRECISIONS,
+    )
     compile: bool = setting(False, "let torch.compile make the network's kernels; needs a compiler (or Triton)")
 
     def __post_init__(self) -> None:

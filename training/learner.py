@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import math
-import os
-import shutil
 from typing import Any
 
 import torch
@@ -16,7 +13,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from models.network import NetworkConfig
 from models.table import build
-from skeleton.errors import ConfigError
+from training import arithmetic
 from training.config import TrainingConfig
 from training.processes import Processes
 from training.windows import Batch
@@ -29,6 +26,10 @@ class Learner:
         network: What learns.
         averaged: The moving average of its weights, which a run gives; the network itself with average_decay = 0.
         steps: Steps done.
+
+    Raises:
+        ConfigError: The device cannot do what the settings ask for.
+        ValueError: precision=auto, which whoever makes a run has to settle.
     """
 
     def __init__(
@@ -36,7 +37,9 @@ class Learner:
     ) -> None:
         self.config, self.total_steps, self.steps = config, total_steps, 0
         self.device = processes.device
-        require_arithmetic(config, self.device)
+        if config.precision == "auto":
+            raise ValueError("precision must be settled: training.arithmetic.settled")
+        arithmetic.require(config, self.device)
         torch.manual_seed(seed)
         # Channels last: the convolutions of a small network are up to twice as fast on a CPU, the numbers the same.
         network = build(config.network, shape).to(self.device, memory_format=torch.channels_last)
@@ -108,24 +111,6 @@ def learning_rate_share(step: int, steps: int, *, warm_up: float) -> float:
     if step < rising:
         return (step + 1) / (rising + 1)
     return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1.0, steps - rising)))
-
-
-def require_arithmetic(config: TrainingConfig, device: torch.device) -> None:
-    """Raises ``ConfigError`` where a device cannot do what precision or compile ask for, before anything starts."""
-    if config.precision == "bfloat16" and device.type == "cuda" and not torch.cuda.is_bf16_supported(False):
-        raise ConfigError(
-            f"The setting precision is bfloat16, but {torch.cuda.get_device_name(device)} cannot compute in it.",
-            remedy="Use precision=float32.",
-        )
-    if not config.compile:
-        return
-    if device.type == "cuda":
-        missing = "" if importlib.util.find_spec("triton") else "the package triton"
-    else:
-        compiler = os.environ.get("CXX") or ("cl" if os.name == "nt" else "g++")
-        missing = "" if shutil.which(compiler) else f"the C++ compiler {compiler}"
-    if missing:
-        raise ConfigError(f"The setting compile needs {missing}, which is not here.", remedy="Use compile=false.")
 
 
 def _optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:

@@ -21,7 +21,7 @@ from typing import Any
 from skeleton import config as settings_file
 from skeleton.errors import AppError, TrainingDataError
 from skeleton.replacing import replacing, replacing_folder
-from training import config
+from training import arithmetic, config
 from training.config import Settings
 from training.journal import COLUMNS
 from training.processes import Processes, joined
@@ -62,6 +62,7 @@ def train_seeds(
         AppError: As ``training.train.train``; after Ctrl-C all finished runs and epochs are kept.
     """
     with joined(settings.training.device) as processes:
+        settings = arithmetic.settled(settings, processes.device)
         plan = {
             "schema": SCHEMA,
             "seeds": list(seeds),

@@ -14,13 +14,12 @@ from pathlib import Path
 
 from skeleton.errors import AppError, ConfigError, TrainingDataError
 from skeleton.replacing import is_full
-from training import protocols
+from training import arithmetic, protocols
 from training.background import open_sources, sources_of
 from training.batches import require_floors
 from training.cache import Cache, open_cache
 from training.config import Settings, TrainingConfig
 from training.export import model_of
-from training.learner import require_arithmetic
 from training.loop import Training
 from training.processes import Processes, joined
 from training.run import MODEL, Run, fingerprint, open_run, start
@@ -82,6 +81,7 @@ def train_in(
     background: Sequence[Path] = (),
 ) -> Run:
     """Does what :func:`train` does, in processes that have joined already."""
+    settings = arithmetic.settled(settings, processes.device)
     cache = taught(open_cache(data), settings.training)
     split = split_of(cache, protocol, settings.training)
     _require_able(settings.training, cache, split, processes)
@@ -188,7 +188,7 @@ def _write_model(run: Run, data: Path) -> None:
 
 def _require_able(config: TrainingConfig, cache: Cache, split: protocols.Split, processes: Processes) -> None:
     """Raises an error where these processes or data cannot do what is asked, before a folder is made."""
-    require_arithmetic(config, processes.device)
+    arithmetic.require(config, processes.device)
     if config.leveled:
         require_floors(cache)
     actions = max(1, int(config.batch_size * clip_share(config)))

@@ -7,10 +7,9 @@ import copy
 import pytest
 import torch
 
-from skeleton.errors import ConfigError
 from skeleton.layout import KINECT_V2_19
 from tests.training.conftest import SMALL
-from training import config, learner
+from training import arithmetic, config
 from training.learner import Learner
 from training.processes import Processes
 from training.windows import Batch
@@ -20,7 +19,7 @@ CPU = torch.device("cpu")
 
 
 def made(*settings: str, total_steps: int = 40) -> Learner:
-    chosen = config.load(assignments=[*SMALL, f"frames={T}", *settings])
+    chosen = config.load(assignments=[*SMALL, f"frames={T}", "precision=float32", *settings])
     shape = chosen.network_config(joints=KINECT_V2_19.joints, classes=K, persons=1)
     return Learner(chosen.training, shape, total_steps=total_steps, seed=1, processes=Processes(0, 1, CPU))
 
@@ -77,25 +76,9 @@ def test_compiled_and_plain_networks_keep_the_same_names(monkeypatch: pytest.Mon
     """Whatever torch.compile makes of it, a checkpoint fits both."""
     original = torch.nn.Module.compile
     monkeypatch.setattr(torch.nn.Module, "compile", lambda part: original(part, backend="eager"))
-    monkeypatch.setattr(learner.shutil, "which", lambda name: "/usr/bin/compiler")
+    monkeypatch.setattr(arithmetic.shutil, "which", lambda name: "/usr/bin/compiler")
     compiled, plain = made("compile=true"), made()
     assert compiled.network._compiled_call_impl is not None and plain.network._compiled_call_impl is None
     assert compiled.state()["network"].keys() == plain.state()["network"].keys()
     assert float(compiled.step(batch())[0]) == pytest.approx(float(plain.step(batch())[0]), rel=1e-4)
     plain.restore(compiled.state())
-
-
-def test_a_machine_without_a_compiler_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(learner.shutil, "which", lambda name: None)
-    monkeypatch.setattr(learner.importlib.util, "find_spec", lambda name: None)
-    chosen = config.load(assignments=["compile=true"]).training
-    for device, missing in ((CPU, "C\\+\\+ compiler"), (torch.device("cuda", 0), "triton")):
-        with pytest.raises(ConfigError, match=rf"compile needs the .*{missing}"):
-            learner.require_arithmetic(chosen, device)
-
-
-def test_a_gpu_without_bfloat16_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "an old card")
-    with pytest.raises(ConfigError, match="an old card cannot compute"):
-        learner.require_arithmetic(config.load(assignments=["precision=bfloat16"]).training, torch.device("cuda", 0))
