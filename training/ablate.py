@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -203,13 +204,14 @@ def _check_settings(found: dict[str, Any], job: Job, where: Path) -> None:
     if job.variant == "none":  # what it does not have makes no difference
         different = [name for name in different if name not in ("activation", "attention_start")]
     if different:
-        raise _other(where, f"{different[0]} = {found[different[0]]!r} instead of {wanted[different[0]]!r}")
+        name, value = different[0], found[different[0]]
+        typed = shlex.quote(f"{name}={value if isinstance(value, str) else json.dumps(value)}")
+        what = f"{name} = {value!r} instead of {wanted[name]!r}"
+        raise _other(where, what, remedy=f"Name another --output, or go on with --set {typed}.")
 
 
-def _other(where: Path, what: str) -> TrainingDataError:
-    return TrainingDataError(
-        f"All runs of a table must be made alike, but {where} is of {what}.", remedy="Name another --output."
-    )
+def _other(where: Path, what: str, *, remedy: str = "Name another --output.") -> TrainingDataError:
+    return TrainingDataError(f"All runs of a table must be made alike, but {where} is of {what}.", remedy=remedy)
 
 
 def _plain(settings: Settings) -> dict[str, Any]:

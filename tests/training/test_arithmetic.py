@@ -121,12 +121,12 @@ def test_a_learner_wants_to_be_told_and_not_to_guess() -> None:
 def test_a_table_is_not_continued_in_another_arithmetic(
     synthetic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def table() -> str:
+    def table(*more: str) -> str:
         return ablate.run(
             data=synthetic,
             protocol="odd-even",
             output=tmp_path / "table",
-            settings=settings("epochs=1"),
+            settings=settings("epochs=1", *more),
             modes=["none"],
             seeds=(0,),
         )
@@ -135,8 +135,10 @@ def test_a_table_is_not_continued_in_another_arithmetic(
     first = table()
     assert table() == first
     processor(monkeypatch, avx512_bf16=False)
-    with pytest.raises(TrainingDataError, match="precision = 'bfloat16' instead of 'float32'"):
+    with pytest.raises(TrainingDataError, match="precision = 'bfloat16' instead of 'float32'") as error:
         table()
+    assert "--set precision=bfloat16" in error.value.remedy
+    assert table("precision=bfloat16") == first
 
 
 def test_a_machine_without_a_compiler_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
