@@ -199,7 +199,8 @@ def _read(file: Path, job: Job, dataset: str) -> dict[str, Any]:
 
 def _check_settings(found: dict[str, Any], job: Job, where: Path) -> None:
     wanted = _plain(job.settings)
-    found = _plain(config.load()) | found  # a setting that came later was at its default
+    # A setting that came later was at its default, and precision at what was the default before "auto".
+    found = _plain(config.load(assignments=["precision=float32"])) | found
     different = [name for name in wanted if name not in OF_THE_MACHINE and found[name] != wanted[name]]
     if job.variant == "none":  # what it does not have makes no difference
         different = [name for name in different if name not in ("activation", "attention_start")]

@@ -13,7 +13,7 @@ from skeleton.errors import ConfigError
 from training.config import Settings, TrainingConfig
 
 NATIVE_BFLOAT16 = ("avx512_bf16", "amx_bf16")
-"""What ``torch.cpu.get_capabilities`` calls the instructions that multiply bfloat16; without them it is emulated."""
+"""What ``torch.cpu.get_capabilities`` calls x86's instructions that multiply bfloat16; without them it is slow."""
 
 
 def settled(settings: Settings, device: torch.device) -> Settings:
@@ -29,7 +29,7 @@ def settled(settings: Settings, device: torch.device) -> Settings:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Returns whether a device has instructions of its own for bfloat16: anywhere else it only takes longer."""
+    """Returns whether bfloat16 is known to be faster on a device: x86 with such instructions, or a GPU."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(False)
     capabilities = torch.cpu.get_capabilities()
@@ -41,7 +41,8 @@ def require(config: TrainingConfig, device: torch.device) -> None:
     if config.precision == "bfloat16" and device.type == "cuda" and not has_bfloat16(device):
         raise ConfigError(
             f"The setting precision is bfloat16, but {torch.cuda.get_device_name(device)} cannot compute in it.",
-            remedy="Use precision=float32.",
+            remedy="Use precision=float32; a run that was begun elsewhere goes on without this GPU, with "
+            "CUDA_VISIBLE_DEVICES set to nothing.",
         )
     if not config.compile:
         return

@@ -200,6 +200,18 @@ def load(*, file: Path | None = None, assignments: Sequence[str] = ()) -> Settin
     return Settings(training=TrainingConfig(**training), shape=values)
 
 
+def kept(file: Path) -> Settings:
+    """Returns the settings that a run folder keeps.
+
+    Its arithmetic was settled when it was made. A file that does not say which is older than the question, and all
+    of them were float32 then.
+    """
+    settings = load(file=file)
+    if settings.training.precision != "auto":
+        return settings
+    return dataclasses.replace(settings, training=dataclasses.replace(settings.training, precision="float32"))
+
+
 def with_background(settings: Settings) -> Settings:
     """Returns settings that give the background class a share of each batch, where they give it none."""
     if settings.training.background_share:  # streams alone do not show what the caches hold

@@ -200,4 +200,4 @@ def open_run(path: Path) -> Run:
         raise TrainingDataError(
             f"The run {path} must have a run.json of schema {SCHEMA}, but it is another or damaged."
         )
-    return Run(path, config.load(file=path / "config.toml"), facts)
+    return Run(path, config.kept(path / "config.toml"), facts)

@@ -78,7 +78,7 @@ def train_seeds(
 def resume_seeds(path: Path, *, data: Path | None = None, is_exported: bool = True) -> list[Run]:
     """Continues what :func:`train_seeds` began, to the end of its last run."""
     plan = _read_plan(path) | ({"data": str(data.resolve())} if data else {})
-    settings = config.load(file=path / "config.toml")
+    settings = config.kept(path / "config.toml")
     with joined(settings.training.device) as processes:
         return _train_all(processes, path, settings, plan, is_exported=is_exported)
 

@@ -102,8 +102,16 @@ SYNTHETIC = DataSet(
     name="synthetic", title="three movements", source="", look=look, reader=reader, description=DESCRIPTION
 )
 
-SMALL = ("channels=[4, 6, 8]", "hidden=[16, 12]", "batch_size=8", "threads=1", "device=cpu", "dropout=0.0")
-"""Settings of a network that trains in a second."""
+SMALL = (
+    "channels=[4, 6, 8]",
+    "hidden=[16, 12]",
+    "batch_size=8",
+    "threads=1",
+    "device=cpu",
+    "dropout=0.0",
+    "precision=float32",
+)
+"""Settings of a network that trains in a second, and the same on every machine."""
 
 
 @pytest.fixture(scope="session")

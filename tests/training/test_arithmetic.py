@@ -20,7 +20,7 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
 
 
 def settings(*more: str) -> Settings:
-    return config.load(assignments=[*SMALL, "validation_subjects=0", "span_s=1.2", *more])
+    return config.load(assignments=[*SMALL, "precision=auto", "validation_subjects=0", "span_s=1.2", *more])
 
 
 def processor(monkeypatch: pytest.MonkeyPatch, **capabilities: bool) -> None:
@@ -116,6 +116,36 @@ def test_a_learner_wants_to_be_told_and_not_to_guess() -> None:
     shape = chosen.network_config(joints=("SpineBase", "SpineMid"), classes=2, persons=1)
     with pytest.raises(ValueError, match="precision must be settled"):
         Learner(chosen.training, shape, total_steps=1, seed=0, processes=Processes(0, 1, CPU))
+
+
+@pytest.mark.parametrize("line", ["", 'precision = "auto"\n'], ids=["says nothing", "says auto"])
+def test_a_folder_that_does_not_say_goes_on_in_float32(
+    synthetic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    processor(monkeypatch, avx512_bf16=False)
+    chosen = settings("epochs=2")
+    folders = [tmp_path / name / "seed-0" for name in ("whole", "old")]
+    with monkeypatch.context() as patch:
+        for folder in folders:
+            stop_after(patch, Learner, "step", 6)  # a run has eight
+            with pytest.raises(AppError, match="0 of 1 runs"):
+                seeds.train_seeds(
+                    data=synthetic,
+                    protocol="odd-even",
+                    output=folder.parent,
+                    settings=chosen,
+                    seeds=(0,),
+                    is_exported=False,
+                )
+            patch.undo()
+    processor(monkeypatch, avx512_bf16=True)
+    for file in (folders[1] / "config.toml", folders[1].parent / "config.toml"):
+        text = file.read_text()
+        assert text.count('precision = "float32"\n') == 1
+        file.write_text(text.replace('precision = "float32"\n', line))
+    made = [seeds.resume_seeds(folder.parent, is_exported=False)[0] for folder in folders]
+    assert made[1].settings.training.precision == "float32"
+    require_same(made[1].load("last"), made[0].load("last"))
 
 
 def test_a_table_is_not_continued_in_another_arithmetic(

@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 
 
 def made(*settings: str, total_steps: int = 40) -> Learner:
-    chosen = config.load(assignments=[*SMALL, f"frames={T}", "precision=float32", *settings])
+    chosen = config.load(assignments=[*SMALL, f"frames={T}", *settings])
     shape = chosen.network_config(joints=KINECT_V2_19.joints, classes=K, persons=1)
     return Learner(chosen.training, shape, total_steps=total_steps, seed=1, processes=Processes(0, 1, CPU))
 
