@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import distributed
 from torch.nn import functional
 
 from skeleton.errors import AppError, TrainingDataError
@@ -139,8 +138,6 @@ class Training:
                 f"Interrupted; {self.run.load('last')['epoch']} of {self.config.epochs} epochs are saved.",
                 remedy=f"Continue with: python -m training train --resume {self.run.path}",
             ) from None
-        except distributed.DistError as error:
-            raise AppError(f"Another process of this training ended ({str(error).splitlines()[0]}).") from None
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continues from a checkpoint; raises ``TrainingDataError`` where it does not fit."""

@@ -78,13 +78,18 @@ class Processes:
 
 @contextlib.contextmanager
 def joined(device: str) -> Iterator[Processes]:
-    """Joins the processes that torchrun started, if it did, and leaves them at the end.
+    """Joins the processes that torchrun started, if it did, and leaves them at the end, all at the same time.
+
+    One that has nothing left to do waits for the first, which may be writing the model still: a process that ends
+    right after its last tensor was shared can be aborted, because a thread of gloo wants to free that tensor in a
+    Python that has shut down, and torchrun then stops the others.
 
     Args:
         device: The setting: auto, cpu or cuda.
 
     Raises:
         ConfigError: CUDA is asked for and not there, or there are fewer GPUs than processes.
+        AppError: Another process ended before the end.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
@@ -104,8 +109,22 @@ def joined(device: str) -> Iterator[Processes]:
     distributed.init_process_group("nccl" if place.type == "cuda" else "gloo")
     try:
         yield Processes(distributed.get_rank(), distributed.get_world_size(), place)
+        _wait_for_all(place)
+    except distributed.DistError as error:
+        raise _ended(error) from None
     finally:
         distributed.destroy_process_group()
+
+
+def _wait_for_all(place: torch.device) -> None:
+    try:
+        distributed.barrier(device_ids=[place.index] if place.type == "cuda" else None)
+    except RuntimeError as error:  # gloo's own, where one is gone
+        raise _ended(error) from None
+
+
+def _ended(error: RuntimeError) -> AppError:
+    return AppError(f"Another process of this training ended ({str(error).splitlines()[0]}).")
 
 
 def choose_device(name: str) -> torch.device:

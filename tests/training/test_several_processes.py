@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -44,18 +44,23 @@ pytestmark = [
 ]
 
 
+def started(data: Path, output: Path, *settings: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    """Two processes that train together."""
+    command = ["-m", "training", "train", "--data", str(data), "--protocol", "odd-even", "--output", str(output)]
+    return launched(*command, "--set", *settings)
+
+
 @contextmanager
-def started(data: Path, output: Path, *settings: str) -> Iterator[subprocess.Popen[str]]:
+def launched(*command: str) -> Iterator[subprocess.Popen[str]]:
     """Two processes on the CPU, in a process group of their own, like a command in a terminal."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    command += ["--master-addr", "127.0.0.1", "--master-port", str(port), "-m", "training", "train"]
-    command += ["--data", str(data), "--protocol", "odd-even", "--output", str(output), "--set", *settings]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    torchrun += ["--master-addr", "127.0.0.1", "--master-port", str(port)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
     with subprocess.Popen(
-        command,
+        [*torchrun, *command],
         cwd=REPOSITORY,
         env=environment,
         stdout=subprocess.PIPE,
@@ -125,6 +130,42 @@ def test_what_the_first_process_refuses_ends_all_with_its_sentence(synthetic: Pa
         said, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode != 0 and "The run folder must be new" in said
     assert not list((tmp_path / "run").iterdir())
+
+
+LEAVING = r"""
+import os, sys, time
+from pathlib import Path
+from skeleton import command_line
+from skeleton.errors import AppError
+from training.processes import joined
+
+def leave():
+    with joined("cpu") as processes:
+        processes.first(lambda: None)
+        if processes.is_first:
+            time.sleep(1)
+            if sys.argv[1] == "fails":
+                raise AppError("The disk is full.")
+            Path(sys.argv[2]).touch()
+    os.write(1, b"the file is there\n" if Path(sys.argv[2]).exists() else b"the file is missing\n")  # in one piece
+
+sys.exit(command_line.run(leave, is_verbose=False))
+"""
+"""The first process still has a second's work when the other has none left."""
+
+
+@pytest.mark.parametrize("first", ["works", "fails"])
+def test_nobody_leaves_before_the_first_is_done(tmp_path: Path, first: str) -> None:
+    """Whoever leaves early can be aborted by PyTorch on the way out, and torchrun then stops the first."""
+    (tmp_path / "leave.py").write_text(LEAVING, encoding="utf-8")
+    arguments = [str(tmp_path / "leave.py"), first, str(tmp_path / "file")]
+    with launched(*arguments) as process:
+        said, _ = process.communicate(timeout=PATIENCE_S)
+    if first == "works":
+        assert process.returncode == 0 and said.count("the file is there") == 2, said
+    else:
+        assert process.returncode != 0 and "error: The disk is full." in said, said
+        assert "the file" not in said and "RuntimeError" not in said
 
 
 def test_more_processes_than_windows_in_a_step_are_refused(synthetic: Path, tmp_path: Path) -> None:
