@@ -205,6 +205,9 @@ def kept(file: Path) -> Settings:
 
     Its arithmetic was settled when it was made. A file that does not say which is older than the question, and all
     of them were float32 then.
+
+    Raises:
+        ConfigError: As :func:`load`.
     """
     settings = load(file=file)
     if settings.training.precision != "auto":
