@@ -1,6 +1,7 @@
 """Our results beside published ones: the paper's tables 1 and 2, and the networks that we measured on smaller sets.
 
-A row that we have no result for says so, with the command that would fill it.
+A row that we have no result for says so, with the command that would fill it; so does one of a protocol whose figure
+is a mean over divisions where some of them are missing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from skeleton.errors import TrainingDataError
 from training import published
@@ -19,10 +20,12 @@ from training.protocols import FOLDED
 
 LARGEST_RESULTS = 16 << 20
 """Bytes of a result file."""
+MOST_DIVISIONS = 1_000_000
+"""Of a protocol: nobody leaves out more people one by one."""
 TITLES = {
     "1": "Table 1: UESTC, top-1 %",
     "2": "Table 2: NTU RGB+D, top-1 %",
-    "measured": "Smaller sets, top-1 %",
+    "measured": "Other sets and protocols, top-1 %",
 }
 PROTOCOLS = {"cs": "CS", "cv2": "CV II", "xsub": "CS (xsub)", "xview": "CV (xview)", "loso": "leave one out"}
 DATASETS = {"uestc": "UESTC", "ntu60": "NTU RGB+D", "sign30": "sign30", "machete": "Machete", "ui-prmd": "UI-PRMD"}
@@ -30,6 +33,8 @@ RECIPES = {"ntu60": "ntu", "ntu120": "ntu"}
 """Data sets whose recipe has another name."""
 LICENSED = ("ntu60", "ntu120", "uestc")
 """Sets that are given out on request only, so their rows may stay empty."""
+PAPER = {"1": ("uestc", ("cs", "cv2")), "2": ("ntu60", ("xsub", "xview"))}
+"""The paper's tables: data set and protocols."""
 SMALLER = [(name, protocol) for name in ("ui-prmd", "machete", "sign30") for protocol in ("odd-even", "loso")]
 ATTENTION = {"st": "", "s": ", spatial attention only", "t": ", temporal attention only", "none": ", no attention"}
 NETWORKS = {"csta_cnn": "CSTA-CNN"}
@@ -40,14 +45,20 @@ class Ours:
     """What we measured of one network on one protocol.
 
     Attributes:
-        values: Top-1 by seed, shares.
-        divisions: Divisions that each value is the mean of.
+        values: Top-1 by seed, shares; none where no seed has all divisions.
+        divisions: Divisions that each value is the mean of, or the most that a seed has.
+        needed: Divisions that the protocol has; 0 where the results do not say.
+        left_out: Seeds that have fewer divisions than needed.
     """
 
     values: tuple[float, ...]
     divisions: int = 1
+    needed: int = 1
+    left_out: int = 0
 
     def __str__(self) -> str:
+        if not self.values:
+            return f"incomplete: {self.divisions} of {self.needed or '?'} divisions"
         numbers = [100 * value for value in self.values]
         mean = f"{statistics.fmean(numbers):.1f}"
         return f"{mean} ± {statistics.stdev(numbers):.1f}" if len(numbers) > 1 else mean
@@ -55,15 +66,36 @@ class Ours:
     @property
     def source(self) -> str:
         """How it came about, for people."""
-        seeds = f"{len(self.values)} {'seed' if len(self.values) == 1 else 'seeds'}"
-        return seeds if self.divisions == 1 else f"{seeds}, mean of {self.divisions} divisions"
+        if not self.values:
+            return "evaluate again" if not self.needed else ""
+        mean = f", mean of {self.divisions} divisions" if self.divisions > 1 else ""
+        fewer = f"; {_seeds(self.left_out)} with fewer divisions left out" if self.left_out else ""
+        return f"{_seeds(len(self.values))}{mean}{fewer}"
 
 
-Entry = tuple[tuple[str, str, str], str, int, float]
-"""A single run: (data set, protocol, method), division, seed, top-1 as a share."""
+Key = tuple[str, str, str]
+"""(data set, protocol, method)."""
+Found = dict[Key, Ours]
 
-Found = dict[tuple[str, str, str], Ours]
-"""(data set, protocol, method) -> what we measured."""
+
+class Entry(NamedTuple):
+    """One result of one seed.
+
+    Attributes:
+        key: What it is of.
+        division: Which division of the protocol; the protocol itself where it has one or is a mean already.
+        seed: The run's.
+        top1: As a share.
+        divisions: Divisions that ``top1`` is the mean of.
+        needed: Divisions that the protocol has; 0 where the result does not say.
+    """
+
+    key: Key
+    division: str
+    seed: int
+    top1: float
+    divisions: int
+    needed: int
 
 
 def compare(files: Sequence[Path]) -> str:
@@ -77,7 +109,7 @@ def compare(files: Sequence[Path]) -> str:
     """
     ours = _merged({file: _read(file) for file in files})
     parts = []
-    for table, dataset, protocols in (("1", "uestc", ("cs", "cv2")), ("2", "ntu60", ("xsub", "xview"))):
+    for table, (dataset, protocols) in PAPER.items():
         parts.append(_paper_table(table, dataset, protocols, ours))
     parts.append(_smaller_table(ours))
     return "\n\n".join(parts)
@@ -98,17 +130,17 @@ def _paper_table(table: str, dataset: str, protocols: Sequence[str], ours: Found
         sources = [
             f"{PROTOCOLS[protocol]}: {ours[dataset, protocol, method].source}"
             for protocol in protocols
-            if (dataset, protocol, method) in ours
+            if (dataset, protocol, method) in ours and ours[dataset, protocol, method].source
         ]
         lines.append(_line([f"**{method}**", *cells, "", "; ".join(sources) or "our own"]))
-    missing = [protocol for protocol in protocols if not any(key[:2] == (dataset, protocol) for key in ours)]
+    missing = [protocol for protocol in protocols if not _is_known(ours, dataset, protocol)]
     return "\n".join([*lines, *_commands(dataset, missing)])
 
 
 def _smaller_table(ours: Found) -> str:
     head = ["Set", "Protocol", "Method", "top-1 %", "Source"]
     lines = [f"### {TITLES['measured']}", "", _line(head), f"|{'---|' * len(head)}"]
-    rest = [key[:2] for key in ours if key[0] not in ("uestc", "ntu60")]
+    rest = [key[:2] for key in ours if not any(key[0] == name and key[1] in listed for name, listed in PAPER.values())]
     missing: dict[str, list[str]] = defaultdict(list)
     for dataset, protocol in dict.fromkeys([*SMALLER, *rest]):
         start = [DATASETS.get(dataset, dataset), PROTOCOLS.get(protocol, protocol)]
@@ -120,6 +152,7 @@ def _smaller_table(ours: Found) -> str:
             lines.append(_line([*start, f"**{method}**", f"**{found}**", found.source]))
         if not methods:
             lines.append(_line([*start, f"**{NETWORKS['csta_cnn']} (ours)**", "not run", ""]))
+        if not _is_known(ours, dataset, protocol):
             missing[dataset].append(protocol)
     lines += [
         "",
@@ -130,6 +163,10 @@ def _smaller_table(ours: Found) -> str:
     for dataset, protocols in missing.items():
         lines += _commands(dataset, protocols)
     return "\n".join(lines)
+
+
+def _is_known(ours: Found, dataset: str, protocol: str) -> bool:
+    return any(key[:2] == (dataset, protocol) and found.values for key, found in ours.items())
 
 
 def _methods(ours: Found, dataset: str, protocols: Iterable[str]) -> list[str]:
@@ -159,29 +196,31 @@ def _commands(dataset: str, protocols: Sequence[str]) -> list[str]:
 
 
 def _merged(found: Mapping[Path, list[Entry]]) -> Found:
-    runs: dict[tuple[str, str, str], dict[int, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+    runs: dict[Key, dict[int, dict[str, Entry]]] = defaultdict(lambda: defaultdict(dict))
     for file, entries in found.items():
-        for key, division, seed, top1 in entries:
-            if division in runs[key][seed]:
+        for entry in entries:
+            of_seed = runs[entry.key][entry.seed]
+            has_mean = bool(of_seed) and entry.key[1] in (entry.division, *of_seed)
+            if has_mean or entry.division in of_seed:
                 raise TrainingDataError(
-                    f"Every run counts once, but {file} has another result of seed {seed} for {' '.join(key)}."
+                    f"Every run counts once, but {file} has another result of seed {entry.seed} for "
+                    f"{' '.join(entry.key)}."
                 )
-            runs[key][seed][division] = top1
-    result: Found = {}
-    for key, by_seed in runs.items():
-        most = max(len(divisions) for divisions in by_seed.values())
-        whole = [divisions for divisions in by_seed.values() if len(divisions) == most]
-        needed = len(FOLDED.get(key[1], ()))
-        if most >= needed:  # both directions of a cross-view protocol, or no figure
-            values = tuple(statistics.fmean(divisions.values()) for divisions in whole)
-            result[key] = Ours(values, max(most, *(_divisions(name) for name in whole[0])))
-    return result
+            of_seed[entry.division] = entry
+    return {key: _figure([list(entries.values()) for entries in by_seed.values()]) for key, by_seed in runs.items()}
 
 
-def _divisions(name: str) -> int:
-    """Of the mean that a table of ablate already took: it names its divisions as "N divisions"."""
-    count, _, what = name.partition(" ")
-    return int(count) if what == "divisions" else 1
+def _figure(seeds: Sequence[list[Entry]]) -> Ours:
+    """The figure of a protocol: of the seeds that have all of its divisions."""
+    needed = max(entry.needed for entries in seeds for entry in entries)
+    counts = [sum(entry.divisions for entry in entries) for entries in seeds]
+    whole = [entries for entries, count in zip(seeds, counts) if count == needed]
+    values = tuple(statistics.fmean(entry.top1 for entry in entries) for entries in whole)
+    return Ours(values, needed if values else max(counts), needed, left_out=len(seeds) - len(whole))
+
+
+def _seeds(count: int) -> str:
+    return f"{count} {'seed' if count == 1 else 'seeds'}"
 
 
 def _read(file: Path) -> list[Entry]:
@@ -209,15 +248,17 @@ def _of_evaluation(values: dict[str, Any]) -> list[Entry]:
         return [entry for division in values["divisions"] for entry in _of_evaluation(division)]
     division = str(values["protocol"])
     stem = division.rpartition("-")[0]
-    protocol = stem if stem in FOLDED else division
     method = NETWORKS.get(values["network"], str(values["network"])) + ATTENTION.get(values.get("attention"), "")
-    key = (str(values["dataset"]), protocol, f"{method} (ours)")
-    return [(key, division, int(values.get("seed") or 0), _share(values["top1"]))]
+    key = (str(values["dataset"]), stem if stem in FOLDED else division, f"{method} (ours)")
+    # What an older evaluate wrote does not say how many divisions a protocol has that counts people.
+    needed = _count(values.get("divisions_in_all", 0 if stem in FOLDED and len(FOLDED[stem]) == 1 else 1))
+    needed = max(needed, len(FOLDED.get(stem, ()))) if needed else 0
+    return [Entry(key, division, int(values.get("seed") or 0), _share(values["top1"]), 1, needed)]
 
 
 def _of_ablation(values: dict[str, Any]) -> list[Entry]:
     network = str(values["recipe"]["network"])
-    division = f"{len(values['divisions'])} divisions"
+    count = len(values["divisions"])
     entries = []
     for row in values["rows"]:
         variant = (
@@ -225,8 +266,14 @@ def _of_ablation(values: dict[str, Any]) -> list[Entry]:
         )
         key = (str(values["dataset"]), str(values["protocol"]), f"{NETWORKS.get(network, network)}{variant} (ours)")
         for seed, top1 in row["metrics"]["top1"]["by_seed"].items():
-            entries.append((key, division, int(seed), _share(top1)))
+            entries.append(Entry(key, key[1], int(seed), _share(top1), count, count))
     return entries
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_DIVISIONS:
+        raise ValueError
+    return value
 
 
 def _share(value: Any) -> float:

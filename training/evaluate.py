@@ -88,6 +88,7 @@ def evaluate(
     return {
         "dataset": cache.dataset,
         "protocol": protocol,
+        "divisions_in_all": protocols.divisions_in_all(cache, protocol),
         "samples": len(test),
         "subjects": np.unique(subjects).tolist(),
         **scores(truth, answers.whole.argmax(axis=1), cache.labels),

@@ -65,6 +65,12 @@ def folds(cache: Cache, name: str) -> tuple[str, ...]:
     return tuple(result)
 
 
+def divisions_in_all(cache: Cache, division: str) -> int:
+    """Returns how many divisions the figure is a mean of to which this one belongs: 10 for "loso-3" of ten people."""
+    stem = division.rpartition("-")[0]
+    return len(folds(cache, stem)) if stem in FOLDED else 1
+
+
 def split(cache: Cache, protocol: str, *, validation_subjects: int = 0, validation_fold: int = 0) -> Split:
     """Returns which clips train, validate and test.
 

@@ -97,8 +97,36 @@ def test_a_protocol_of_several_divisions_needs_all_of_them(tmp_path: Path) -> No
 
 def test_leaving_one_out_is_the_mean_over_people(tmp_path: Path) -> None:
     people = {1: 0.9, 2: 1.0, 3: 0.8}
-    files = [written(tmp_path, dataset="machete", protocol=f"loso-{n}", top1=top1) for n, top1 in people.items()]
+    common = {"dataset": "machete", "divisions_in_all": 3}
+    files = [written(tmp_path, protocol=f"loso-{n}", top1=top1, **common) for n, top1 in people.items()]
     assert "**90.0**" in row(compare(files), "Machete", "leave one out") and "mean of 3 divisions" in compare(files)
+    fewer = compare([*files, written(tmp_path, protocol="loso-1", seed=1, **common)])
+    assert "1 seed, mean of 3 divisions; 1 seed with fewer divisions left out" in row(fewer, "Machete", "**90.0**")
+
+
+@pytest.mark.parametrize(
+    ("known", "text"), [({"divisions_in_all": 10}, "incomplete: 2 of 10 divisions"), ({}, "2 of ? divisions")]
+)
+def test_some_people_are_not_the_figure_of_all(tmp_path: Path, known: dict, text: str) -> None:
+    files = [written(tmp_path, dataset="machete", protocol=f"loso-{n}", top1=0.5, **known) for n in (3, 4)]
+    page = compare(files)
+    assert text in row(page, "Machete", "leave one out") and "50.0" not in page
+    assert "--data caches/machete --protocol loso" in page
+
+
+@pytest.mark.parametrize(("protocol", "divisions"), [("cv2", ["cv2-even", "cv2-odd"]), ("cv1", ["cv1-0", "cv1-1"])])
+def test_a_table_of_ablate_is_the_mean_of_its_divisions(tmp_path: Path, protocol: str, divisions: list[str]) -> None:
+    file = tmp_path / "attention.json"
+    row_of = {"name": "st", "title": "both", "metrics": {"top1": {"by_seed": {"0": 0.8, "1": 0.7}}}}
+    facts = {"table": "attention", "dataset": "uestc", "protocol": protocol, "divisions": divisions}
+    file.write_text(json.dumps(facts | {"recipe": {"network": "csta_cnn"}, "rows": [row_of]}))
+    page = compare([file])
+    assert "**75.0 ± 7.1**" in page and "2 seeds, mean of 2 divisions" in page
+    assert f"--data caches/uestc --protocol {protocol} " not in page
+    (tmp_path / "one").mkdir()
+    again = written(tmp_path / "one", dataset="uestc", protocol=divisions[0], seed=1)
+    with pytest.raises(TrainingDataError, match="another result of seed 1"):
+        compare([file, again])
 
 
 def test_a_run_that_is_given_twice_is_refused(tmp_path: Path) -> None:
