@@ -91,10 +91,6 @@ class Floor:
         """How far the sensor leans to its side, degrees."""
         return math.degrees(math.atan2(self.normal[0], self.normal[1]))
 
-    def heights_m(self, points: np.ndarray) -> np.ndarray:
-        """Returns the heights (...) of points (..., 3) above the floor, meters."""
-        return np.asarray(points) @ np.array(self.normal) + self.height_m
-
 
 def turn_up(normal: tuple[float, float, float]) -> np.ndarray:
     """Returns the (3, 3) float64 rotation that takes a unit vector, which points up (y > 0), to (0, 1, 0)."""

@@ -31,7 +31,7 @@ FEWEST_WINDOWS = 32
 LARGEST_BYTES = 10_000_000
 LARGEST_BATCH = 1024
 LOST_SHARE = 0.3
-"""Share of the joints that the check takes away from windows in which everything was seen."""
+"""Share of the joints that the check takes away, frame by frame; half as many go away for the whole window."""
 _RUNTIME_ERRORS = tuple(
     getattr(runtime_errors, name)
     for name in ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented", "RuntimeException")

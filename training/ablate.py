@@ -54,8 +54,6 @@ ACTIVATION = {
 }
 """What the paper leaves open: the activation of the attention, and where it starts."""
 TABLES = {"attention": ATTENTION, "activation": ACTIVATION}
-REFERENCE = "none"
-"""The row that the others are compared with, seed by seed."""
 OF_THE_MACHINE = ("device", "threads", "data_on_device", "compile")
 """Settings that may differ between the runs of one table."""
 LARGEST_RESULT = 16 << 20
@@ -107,6 +105,8 @@ def run(
         AppError: Data, protocol or settings that cannot be used, a folder with runs of other settings, or Ctrl-C.
     """
     rows = TABLES[table]
+    if modes is not None and not modes:
+        raise ConfigError("A table needs rows, but --modes names none.", remedy=f"Known: {', '.join(rows)}.")
     unknown = [name for name in modes or () if name not in rows]
     if unknown:
         raise ConfigError(f"The table {table} has no row '{unknown[0]}'.", remedy=f"Known: {', '.join(rows)}.")

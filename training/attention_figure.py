@@ -33,6 +33,7 @@ from skeleton.window import Window, cut
 from training.cache import Cache, open_cache
 from training.clip_windows import duration_s, leveled, whole_window
 from training.figures import FAINT, INK, STYLE, saved, shortened
+from training.people import of_card
 
 KINDS = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 HEAT = LinearSegmentedColormap.from_list("heat", ["#c3c9d1", "#f3b48a", "#e2562f", "#9d0f1f"])
@@ -114,7 +115,7 @@ def cache_rows(cache: Cache, indices: Sequence[int], card: ModelCard) -> list[Ro
         TrainingDataError: A clip that is not there.
         ModelContractError: The cache lacks joints that the model needs.
     """
-    trainers = card.trained_on.get("subjects", []) if card.trained_on.get("dataset") == cache.dataset else []
+    trainers = of_card(card.trained_on, "subjects", cache)
     bones = _bones(cache.layout, card)
     rows = []
     for index in indices:

@@ -4,8 +4,10 @@ A network that knows only its own actions gives one of them to everybody who mer
 of each batch shows something else, under a label of its own: clips of other data sets, at the speed of a live window
 and somewhat slower or faster; and people who stand still, made of the first or last pose of a training clip.
 
-Nobody of the test side trains. Of a cache of the same data set only the people who train are taken, of another one
-those on the training side of the run's protocol where it has that, so that the others can still be tested on.
+Nobody of the test side trains. Of a cache of the same data set only the people who train are taken (or the takes,
+set-ups and cameras, where a protocol divides those), and of one's own recordings also people whom the training data
+do not name; of another data set those on the training side of the run's protocol where it has that, so that the
+others can still be tested on.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from training import batches, protocols
 from training.batches import Shelf, require_floors
 from training.cache import Cache, open_cache
 from training.config import TrainingConfig
+from training.people import may_train
 from training.protocols import Split
 
 SPEEDS = (0.5, 2.0)
@@ -281,8 +284,15 @@ def _source(source: Cache, cache: Cache, protocol: str, split: Split, config: Tr
 
 def _trainers(source: Cache, cache: Cache, protocol: str, split: Split) -> np.ndarray:
     if source.dataset == cache.dataset:
-        trainers = np.unique(cache.clips["subject"][split.train])
-        return np.flatnonzero(np.isin(source.clips["subject"], trainers))
+        kind, number = protocols.find(protocol)
+        if kind.validation == "subject":
+            allowed = may_train(source, cache, split.train)
+        else:  # set-ups or takes are divided, not people
+            trained = np.unique(cache.clips[kind.validation][split.train])
+            allowed = np.isin(source.clips[kind.validation], trained)
+        if kind.shares_people:
+            allowed = allowed & kind.sides(source.clips, number)[0]
+        return np.flatnonzero(allowed)
     try:
         return np.flatnonzero(protocols.divide(source, protocol)["train"])
     except (ConfigError, TrainingDataError):  # it is not divided like this: other people, none of them tests

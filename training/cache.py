@@ -2,7 +2,7 @@
 
 A cache is a folder:
 
-    cache.json     version, data set, layout, labels, mirror pairs, protocols, license, source and options
+    cache.json     version, data set, layout, labels, mirror pairs, protocols, license, people, source and options
     joints.npy     (N, M, V, 3) float32 meters: the frames of all clips, one after another; every number is finite
     state.npy      (N, M, V) int8: 0 not tracked, 1 inferred, 2 tracked; 0 where a person is absent
     times.npy      (N,) float64 seconds, from 0 in each clip
@@ -17,8 +17,8 @@ complete. Nothing is pickled.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,7 @@ class Cache:
         times_s: (N,) float64 seconds, from 0 in each clip.
         clips: (clips,) records of ``CLIP_FIELDS``.
         names: (bytes,) uint8, see :meth:`name`.
+        people: Names of people by their numbers, where the source names them.
     """
 
     path: Path
@@ -79,6 +80,7 @@ class Cache:
     times_s: np.ndarray
     clips: np.ndarray
     names: np.ndarray
+    people: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -136,6 +138,7 @@ def open_cache(path: Path) -> Cache:
         times_s=arrays["times"],
         clips=arrays["clips"],
         names=arrays["names"],
+        people={int(number): name for number, name in facts.get("people", {}).items()},
     )
 
 
@@ -174,6 +177,11 @@ def _facts(path: Path) -> dict[str, Any]:
         isinstance(pair, list) and len(pair) == 2 and all(side in labels for side in pair) for pair in pairs
     ):
         raise _damaged(path, "its mirrored labels are not pairs of its labels")
+    people = facts.get("people", {})
+    if not isinstance(people, dict) or not all(
+        number.isdecimal() and len(number) < 10 and isinstance(name, str) for number, name in people.items()
+    ):
+        raise _damaged(path, "its people are not names by numbers")
     if not _is_texts(facts.get("protocols")):
         raise _damaged(path, "cache.json has no protocols")
     return facts

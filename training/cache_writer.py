@@ -200,6 +200,7 @@ class CacheWriter:
             "mirrored_labels": self._description.mirrored_labels,
             "protocols": self._description.protocols,
             "license": self._description.license,
+            "people": {str(number): name for number, name in self._description.people.items()},
             "source": str(source),
             "options": options or {},
             "refused": self.refused,

@@ -140,7 +140,8 @@ def _paper_table(table: str, dataset: str, protocols: Sequence[str], ours: Found
 def _smaller_table(ours: Found) -> str:
     head = ["Set", "Protocol", "Method", "top-1 %", "Source"]
     lines = [f"### {TITLES['measured']}", "", _line(head), f"|{'---|' * len(head)}"]
-    rest = [key[:2] for key in ours if not any(key[0] == name and key[1] in listed for name, listed in PAPER.values())]
+    of_paper = {(name, protocol) for name, listed in PAPER.values() for protocol in listed}
+    rest = [key[:2] for key in ours if key[:2] not in of_paper]
     missing: dict[str, list[str]] = defaultdict(list)
     for dataset, protocol in dict.fromkeys([*SMALLER, *rest]):
         start = [DATASETS.get(dataset, dataset), PROTOCOLS.get(protocol, protocol)]

@@ -167,6 +167,8 @@ class TrainingConfig:
             raise ValueError("background_share and stream_share must leave at least 0.05 of a batch for whole clips")
         if self.lag_s > self.span_s:
             raise ValueError(f"lag_s must be at most span_s, found {self.lag_s} and {self.span_s}")
+        if self.stream_share and not self.lag_s:  # the card's 0 says that the answer is about the window's middle
+            raise ValueError("lag_s must be above 0 where stream_share is: the very end of a window decides nothing")
         if not self.background_label.strip():
             raise ValueError("background_label must be a word")
         if self.patience and not self.validation_subjects:

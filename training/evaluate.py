@@ -26,6 +26,7 @@ from skeleton.window import Window
 from training import protocols
 from training.cache import LEFT_OUT, Cache, open_cache
 from training.clip_windows import SLACK_S, duration_s, live_ends_s, live_window, whole_window
+from training.people import of_card
 from training.scores import calibration, scores, share, top_k
 from training.taught import known_to
 from training.wrong_clips import wrong_clips
@@ -99,7 +100,7 @@ def evaluate(
         **calibration(truth, answers.whole),
         "observed": _observed(cache, test, answers, shares),
         **{f"per_{column}": _per(column, np.asarray(cache.clips[column][test]), answers) for column in GROUPS},
-        "trained_on_tested": trained_on_tested(card.trained_on, cache.dataset, protocol, subjects),
+        "trained_on_tested": trained_on_tested(card.trained_on, cache, protocol, subjects),
         "wrong": wrong_clips(cache, model, test, answers.whole),
         "span_s": card.span_s,
         "temperature": card.temperature,
@@ -244,14 +245,11 @@ def _per(column: str, numbers: np.ndarray, answers: Answers) -> list[dict[str, A
     ]
 
 
-def trained_on_tested(trained_on: dict[str, Any], dataset: str, protocol: str, subjects: np.ndarray) -> list[int]:
+def trained_on_tested(trained_on: dict[str, Any], cache: Cache, protocol: str, subjects: np.ndarray) -> list[int]:
     """Returns the people of the test side whom the card lists as training people: then the numbers mean little.
 
     None for a protocol that has people on both sides by its definition, such as a cross-view one.
     """
-    trainers = trained_on.get("subjects")
-    if trained_on.get("dataset") != dataset or not isinstance(trainers, list):
-        return []
     if protocols.find(protocol)[0].shares_people:
         return []
-    return sorted({int(subject) for subject in subjects} & {item for item in trainers if isinstance(item, int)})
+    return sorted(set(np.unique(subjects).tolist()) & of_card(trained_on, "subjects", cache))

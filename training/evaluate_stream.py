@@ -19,6 +19,7 @@ from skeleton.errors import ConfigError, ModelContractError, TrainingDataError
 from training import protocols
 from training.cache import Cache, open_cache
 from training.evaluate import trained_on_tested
+from training.people import of_card
 from training.stream_files import from_recording, scenes
 from training.stream_judge import judge, result_of
 from training.streams import StreamConfig, from_cache
@@ -69,7 +70,7 @@ def on_cache(
         "unknown_labels": list(unknown),
         "seed": seed,
         "streams": dataclasses.asdict(config),
-        "trained_on_tested": trained_on_tested(recognizer.card.trained_on, cache.dataset, protocol, subjects),
+        "trained_on_tested": trained_on_tested(recognizer.card.trained_on, cache, protocol, subjects),
         **result_of(judged, recognizer.card, model),
     }
 
@@ -98,13 +99,18 @@ def side_of(cache: Cache, protocol: str, card: ModelCard, *, side: str) -> np.nd
     """Returns the clips of a side: the protocol's test side, or those of the card's validation people.
 
     Raises:
+        ConfigError: The validation side of a protocol that divides takes or set-ups.
         TrainingDataError: The model was trained without validation people.
     """
     split = protocols.split(cache, protocol)
     if side == "test":
         return split.test
-    people = card.trained_on.get("validation_subjects") or []
-    clips = split.train[np.isin(cache.clips["subject"][split.train], people)]
+    if protocols.find(protocol)[0].validation != "subject":
+        raise ConfigError(
+            f"The validation side can be asked where people are divided, but {protocol} divides something else."
+        )
+    validated = list(of_card(card.trained_on, "validation_subjects", cache))
+    clips = split.train[np.isin(cache.clips["subject"][split.train], validated)]
     if not len(clips):
         raise TrainingDataError(
             f"The model '{card.name}' must have people who validated on the training side of {protocol}, but its "

@@ -57,8 +57,9 @@ def matched(truth: Sequence[Segment], found: Sequence[Segment], *, least: float)
     """Returns which true and which found segments belong together: (truth, found) indices, each at most once.
 
     Pairs of the same label with an overlap of at least ``least`` are taken in the order of their overlap, the largest
-    first. So F1 is that of Lea et al., "Temporal Convolutional Networks for Action Segmentation and Detection" (CVPR
-    2017), F1@k, where a second segment on the same truth is a false one.
+    first. F1 is that of Lea et al., "Temporal Convolutional Networks for Action Segmentation and Detection" (CVPR
+    2017), F1@k, where a second segment on the same truth is a false one. They match found segments in the order of
+    time instead: from an overlap of one half on the pairs are the same, below it hardly ever others.
     """
     pairs = [
         (overlap(true, one), i, j)

@@ -99,7 +99,7 @@ def export(
         trained_on=_trained_on(run, epoch),
         results=summary([read_result(file) for file in results]) | ({"note": note} if note else {}),
         recipe=settings_file_values(run),
-        license=f"{WEIGHTS_LICENSE}. Data: {cache.license}.",
+        license=license_of(cache.license, run.facts.get("background") or {}),
     )
     check = CheckWindows(joints[:CHECK_WINDOWS].numpy(), seen[:CHECK_WINDOWS].numpy())
     return write_model(network, card, output, check)
@@ -132,6 +132,18 @@ def trained_network(run: Run) -> tuple[nn.Module, int]:
     except (KeyError, RuntimeError):
         raise TrainingDataError(f"The checkpoint of {run.path} does not fit its settings.") from None
     return network.eval(), state["epoch"]
+
+
+def license_of(data: str, background: dict[str, Any]) -> str:
+    """Returns what a card says of the terms of the weights and of all data that they learned from.
+
+    Args:
+        data: The training data's terms.
+        background: What run.json says of the background.
+    """
+    others = dict.fromkeys(f"{one['license']} ({one['dataset']})" for one in background.get("datasets", ()))
+    behind = f" Background: {'; '.join(others)}." if others else ""
+    return f"{WEIGHTS_LICENSE}. Data: {data}.{behind}"
 
 
 def pair_labels(cache: Cache, clips: np.ndarray, *, background: str = "") -> tuple[str, ...]:
@@ -188,12 +200,19 @@ def _trained_on(run: Run, epoch: int) -> dict[str, Any]:
         "protocol": facts["protocol"],
         "subjects": facts["subjects"]["train"],
         "validation_subjects": facts["subjects"].get("validation", []),
+        **({"people": _digests(facts)} if facts.get("people") else {}),
         "clips": facts.get("train_clips"),
         **({"background": _background(facts["background"])} if facts.get("background") else {}),
         **({"left_out": facts["left_out"]} if facts.get("left_out") else {}),
         "seed": facts["seed"],
         "epoch": epoch,
     }
+
+
+def _digests(facts: dict[str, Any]) -> dict[str, str]:
+    """Of those who train and validate; who tests is nobody's business."""
+    shown = [str(number) for side in ("train", "validation") for number in facts["subjects"].get(side, [])]
+    return {number: facts["people"][number] for number in shown if number in facts["people"]}
 
 
 def _background(known: dict[str, Any]) -> dict[str, Any]:

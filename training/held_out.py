@@ -15,6 +15,7 @@ from skeleton.window import Window
 from training import protocols, temperature_fit
 from training.cache import Cache
 from training.clip_windows import duration_s, live_ends_s, live_window, whole_window
+from training.people import of_card
 from training.stream_files import scenes
 from training.stream_judge import STRANGE, segments
 from training.stream_run import run
@@ -71,30 +72,29 @@ def clips_of(cache: Cache, protocol: str, card: ModelCard, subjects: Sequence[in
         TrainingDataError: Nobody is named; somebody trained the model, tests, or is not there; or the card does not
             say who trained.
     """
-    trained_on = card.trained_on
-    people = list(subjects) or [one for one in trained_on.get("validation_subjects") or [] if isinstance(one, int)]
+    if not isinstance(card.trained_on.get("subjects"), list):
+        raise TrainingDataError(f"The card of '{card.name}' must say who trained it, but does not.")
+    named = list(subjects) or sorted(of_card(card.trained_on, "validation_subjects", cache))
     remedy = "Train with --set validation_subjects=1, or name people who did not train after --subjects."
-    if not people:
+    if not named:
         raise TrainingDataError(
             f"Calibration needs people who did not train '{card.name}', but its card names none who validated.",
             remedy=remedy,
         )
-    trainers = trained_on.get("subjects")
-    if not isinstance(trainers, list):
-        raise TrainingDataError(f"The card of '{card.name}' must say who trained it, but does not.")
-    if trained_on.get("dataset") == cache.dataset and set(people) & set(trainers):
-        who = ", ".join(str(one) for one in sorted(set(people) & set(trainers)))
+    trainers = set(named) & of_card(card.trained_on, "subjects", cache)
+    if trainers:
+        who = ", ".join(str(one) for one in sorted(trainers))
         raise TrainingDataError(
             f"Calibration needs people who did not train '{card.name}', but {who} did.", remedy=remedy
         )
     split = protocols.split(cache, protocol)
-    tested = set(cache.clips["subject"][split.test].tolist()) & set(people)
+    tested = set(cache.clips["subject"][split.test].tolist()) & set(named)
     if tested:
         who = ", ".join(str(one) for one in sorted(tested))
         raise TrainingDataError(f"Who tests must not be looked at before, but {who} tests in {protocol}.")
     is_known = np.isin(cache.clips["label"], [cache.labels.index(one) for one in cache.labels if one in card.actions])
-    clips = split.train[np.isin(cache.clips["subject"][split.train], people) & is_known[split.train]]
-    missing = sorted(set(people) - set(cache.clips["subject"][clips].tolist()))
+    clips = split.train[np.isin(cache.clips["subject"][split.train], named) & is_known[split.train]]
+    missing = sorted(set(named) - set(cache.clips["subject"][clips].tolist()))
     if missing:
         raise TrainingDataError(f"{cache.path} has no clip of person {missing[0]} that the model could know.")
     return clips

@@ -219,7 +219,9 @@ def _add_faithfulness(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--clips", metavar="N", type=_positive, help="only so many, drawn from the test side")
     parser.add_argument("--draws", metavar="N", type=_positive, default=5, help="random orders of a clip (default 5)")
-    parser.add_argument("--seed", metavar="N", type=_natural, default=0, help="of the random orders")
+    parser.add_argument(
+        "--seed", metavar="N", type=_natural, default=0, help="of the random orders, and of the clips"
+    )
     parser.add_argument("--output", metavar="FILE", type=Path, help="draw the curves: .png, .svg or .pdf")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     _add_provider(parser)

@@ -34,6 +34,7 @@ from training import config
 from training.background import Source, facts_of, label_of, labels_with
 from training.cache import Cache
 from training.config import Settings
+from training.people import digests
 from training.protocols import Split
 
 SCHEMA = 1
@@ -151,6 +152,7 @@ def _facts(cache: Cache, protocol: str, split: Split, *, seed: int, command: str
         "fingerprint": fingerprint(cache, split),
         "protocol": protocol,
         "subjects": {side: np.unique(subjects[getattr(split, side)]).tolist() for side in SIDES},
+        "people": digests(cache, np.unique(subjects).tolist()),
         "train_clips": len(split.train),
         "layout": cache.layout.name,
         "joints": list(cache.layout.joints),

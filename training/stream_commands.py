@@ -27,8 +27,11 @@ def _evaluate(options: argparse.Namespace) -> None:
     if (options.data is None) == (options.recording is None):
         raise ConfigError("Say what to measure on: --data CACHE --protocol NAME, or --recording FILE --truth TABLE.")
     if options.recording is not None:
-        if options.truth is None or options.background or options.unknown:
-            raise ConfigError("--recording needs --truth TABLE.csv, and takes neither --background nor --unknown.")
+        if options.truth is None:
+            raise ConfigError("--recording needs --truth TABLE.csv.")
+        for flag in ("background", "unknown", "protocol", "side", "set", "seed"):
+            if getattr(options, flag):
+                raise ConfigError(f"--recording is measured as it is, so it takes no --{flag}.")
         result = evaluate_stream.on_recording(
             options.model, options.recording, options.truth, provider=options.provider
         )
@@ -39,7 +42,7 @@ def _evaluate(options: argparse.Namespace) -> None:
             options.model,
             options.data,
             options.protocol,
-            side=options.side,
+            side=options.side or "test",
             config=_stream_config(options.set),
             seed=options.seed,
             unknown=options.unknown,
@@ -138,7 +141,7 @@ def _stream_config(assignments: list[str]) -> Any:
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="FILE.onnx", type=Path, required=True)
     _add_streams(parser)
-    parser.add_argument("--side", choices=("test", "validation"), default="test", help="whose clips (default test)")
+    parser.add_argument("--side", choices=("test", "validation"), help="whose clips (default test)")
     parser.add_argument(
         "--unknown", metavar="LABEL", nargs="+", default=[], help="labels that the model does not know, shown as well"
     )

@@ -248,7 +248,7 @@ def load_binding() -> Any:
     except OSError:  # ctypes could not load Kinect20.dll
         raise SourceUnavailable(
             "A Kinect needs the Kinect for Windows Runtime 2.2, but its Kinect20.dll was not found.",
-            remedy="Install 'Kinect for Windows Runtime 2.2' from Microsoft and start the app again.",
+            remedy="Install 'Kinect for Windows Runtime 2.2' from Microsoft, then open the Kinect again.",
         ) from None
     except (
         ImportError,

@@ -222,4 +222,6 @@ def test_the_paper_stands_beside_where_it_measured_the_same() -> None:
 def test_an_unknown_row_is_one_sentence(synthetic: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no row 'x'.*Known: st, none, t, s"):
         run(synthetic, tmp_path, modes=("st", "x"))
+    with pytest.raises(ConfigError, match="--modes names none"):
+        run(synthetic, tmp_path, modes=())
     assert not list(tmp_path.iterdir())

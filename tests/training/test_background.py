@@ -173,6 +173,47 @@ def test_nobody_of_the_test_side_trains(
     assert np.unique(source.cache.clips["subject"][source.indices]).tolist() == expected
 
 
+def chosen_of(source: Path, data: Path, protocol: str, *, train: list[int], validation: list[int]) -> list[int]:
+    """The numbers of the people of a background who train beside the clips ``train`` of the data."""
+    cache = open_cache(data)
+    test = [index for index in range(len(cache)) if index not in (*train, *validation)]
+    split = protocols.Split(*(np.array(side, dtype=np.int64) for side in (train, validation, test)))
+    [found] = background.open_sources([source], cache, protocol, split, config.load(assignments=SOME).training)
+    return found.cache.clips["subject"][found.indices].tolist()
+
+
+NAMED = {1: "anna", 2: "ben", 5: "cleo", 6: "dora"}
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        pytest.param(NAMED, [1], id="who trains"),
+        pytest.param({1: "emil", 2: "Anna", 5: "ben ", 6: "finn"}, [1, 2, 6], id="other numbers, and strangers"),
+        pytest.param({1: "DORA", 2: "ben", 5: "cleo", 6: "emil"}, [6], id="nor who validates or tests"),
+        pytest.param({}, [1], id="an older cache without names"),
+    ],
+)
+def test_of_recordings_of_ones_own_people_are_known_by_name(
+    tmp_path: Path, names: dict[int, str], expected: list[int]
+) -> None:
+    data = write(tmp_path / "data", name="folder", people=NAMED)
+    other = write(tmp_path / "other", name="folder", people=names)
+    assert chosen_of(other, data, "odd-even", train=[0], validation=[2]) == expected
+
+
+def test_where_takes_are_divided_no_take_that_tests_or_validates_is_background(tmp_path: Path) -> None:
+    facts = {"name": "folder", "people": NAMED, "protocols": ("takes",)}
+    data = write(tmp_path / "data", **facts)
+    takes = open_cache(data).clips.copy()
+    takes["subject"], takes["repetition"] = 1, [1, 2, 3, 5]
+    np.save(data / "clips.npy", takes)
+    found = open_cache(data)
+    split = protocols.split(found, "takes", validation_subjects=1)
+    [source] = background.open_sources([data], found, "takes", split, config.load(assignments=SOME).training)
+    assert takes["repetition"][source.indices].tolist() == takes["repetition"][split.train].tolist() == [3, 5]
+
+
 def test_a_background_that_cannot_be_used_is_refused_in_a_sentence(
     synthetic: Path, strolls: Path, tmp_path: Path
 ) -> None:
@@ -263,6 +304,7 @@ def test_run_and_card_say_what_the_background_is_made_of(run: Run) -> None:
         {"dataset": "strolls", "clips": 2, "subjects": [1, 5], "license": "none"}
     ]
     card = Recognizer(run.path / "model.onnx", provider="cpu").card
+    assert card.license == "Weights: GPL-3.0-or-later. Data: none needed. Background: none (strolls)."
     assert (card.background, card.labels, card.actions) == ("nothing", (*LABELS, "nothing"), LABELS)
     assert card.trained_on["background"]["datasets"] == facts["background"]["datasets"]
     assert "data" not in card.trained_on["background"]  # where it lay is nobody's business

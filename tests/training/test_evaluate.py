@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
 import shutil
@@ -17,6 +18,7 @@ from training.cache import Cache, open_cache
 from training.clip_windows import LIVE_STEP_S, duration_s, live_ends_s, live_window, whole_window
 from training.evaluate import DETAILS, SHARES, WHOLE_ONLY, evaluate, trained_on_tested
 from training.export import summary
+from training.people import digest
 from training.report_page import Content, page
 
 
@@ -149,21 +151,36 @@ def test_a_model_that_is_tested_on_people_who_trained_it_is_named(model: Path, s
     assert evaluate(model, synthetic, "loso-3", shares=WHOLE_ONLY)["trained_on_tested"] == [3]
 
 
+BEN = {"people": {"1": digest("anna"), "3": digest("Ben")}}
+
+
 @pytest.mark.parametrize(
-    ("trained_on", "dataset", "protocol", "named"),
+    ("trained_on", "protocol", "people", "named"),
     [
-        pytest.param({"dataset": "a", "subjects": [1, 4, 2]}, "a", "odd-even", [2, 4], id="on both sides"),
-        pytest.param({"dataset": "a", "subjects": [1, 3]}, "a", "odd-even", [], id="on one side"),
-        pytest.param({"dataset": "b", "subjects": [2]}, "a", "odd-even", [], id="other people with the same number"),
-        pytest.param({"dataset": "a", "subjects": [2]}, "a", "xview", [], id="the protocol divides cameras"),
-        pytest.param({"dataset": "a", "subjects": "2"}, "a", "odd-even", [], id="a card of strangers"),
-        pytest.param({}, "a", "odd-even", [], id="a card that does not say"),
+        pytest.param({"dataset": "a", "subjects": [1, 4, 2]}, "odd-even", {}, [2, 4], id="on both sides"),
+        pytest.param({"dataset": "a", "subjects": [1, 3]}, "odd-even", {}, [], id="on one side"),
+        pytest.param({"dataset": "b", "subjects": [2]}, "odd-even", {}, [], id="other people with the same number"),
+        pytest.param({"dataset": "a", "subjects": [2]}, "xview", {}, [], id="the protocol divides cameras"),
+        pytest.param({"dataset": "a", "subjects": "2"}, "odd-even", {}, [], id="a card of strangers"),
+        pytest.param({}, "odd-even", {}, [], id="a card that does not say"),
+        pytest.param(
+            {"dataset": "a", "subjects": [1, 3]} | BEN, "odd-even", {2: "cleo", 6: "ben"}, [6], id="by name"
+        ),
+        pytest.param({"dataset": "a", "subjects": [2, 3]} | BEN, "odd-even", {2: "cleo"}, [], id="the same number"),
+        pytest.param({"dataset": "a", "subjects": [2]} | BEN, "odd-even", {}, [2], id="an older cache"),
+        pytest.param(
+            {"dataset": "a", "subjects": [2], "people": [3]}, "odd-even", {2: "cleo"}, [2], id="people are no table"
+        ),
+        pytest.param(
+            {"dataset": "a", "subjects": [2], "people": {"2": []}}, "odd-even", {2: "cleo"}, [], id="nor a name"
+        ),
     ],
 )
 def test_people_on_both_sides_are_named_where_the_protocol_divides_people(
-    trained_on: dict, dataset: str, protocol: str, named: list[int]
+    trained_on: dict, protocol: str, people: dict[int, str], named: list[int], cache: Cache
 ) -> None:
-    assert trained_on_tested(trained_on, dataset, protocol, np.array([2, 4, 2, 6])) == named
+    tested = dataclasses.replace(cache, dataset="a", people=people)
+    assert trained_on_tested(trained_on, tested, protocol, np.array([2, 4, 2, 6])) == named
 
 
 def test_the_command_prints_one_json_object_or_says_all_in_words(

@@ -6,6 +6,7 @@ import csv
 import html
 import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -179,6 +180,9 @@ def test_labels_that_the_model_does_not_know_must_be_named(
         pytest.param([], "Say what to measure on", id="nothing"),
         pytest.param(["--data", "D", "--recording", "R"], "Say what to measure on", id="both"),
         pytest.param(["--recording", "R"], "--recording needs --truth", id="no table"),
+        pytest.param(["--recording", "R", "--truth", "T", "--unknown", "a"], "takes no --unknown", id="unknown"),
+        pytest.param(["--recording", "R", "--truth", "T", "--side", "test"], "takes no --side", id="side"),
+        pytest.param(["--recording", "R", "--truth", "T", "--protocol", "cs"], "takes no --protocol", id="protocol"),
         pytest.param(["--data", "D"], "--data needs --protocol", id="no protocol"),
         pytest.param(["--data", "D", "--protocol", "loso-1", "--set", "pepole=2"], "no setting 'pepole'", id="typo"),
     ],
@@ -196,3 +200,14 @@ def test_a_model_without_validation_people_has_no_validation_side(
     flags = ["--model", str(model), "--data", str(synthetic), "--protocol", "odd-even", "--side", "validation"]
     assert main(["evaluate-stream", *flags]) == 1
     assert "must have people who validated" in capsys.readouterr().err
+
+
+def test_where_takes_are_divided_nobody_validates(
+    model: Path, synthetic: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(synthetic, tmp_path / "own")
+    facts = json.loads((tmp_path / "own" / "cache.json").read_text())
+    (tmp_path / "own" / "cache.json").write_text(json.dumps(facts | {"protocols": ["takes"]}))
+    flags = ["--model", str(model), "--data", str(tmp_path / "own"), "--protocol", "takes", "--side", "validation"]
+    assert main(["evaluate-stream", *flags]) == 1
+    assert "can be asked where people are divided" in capsys.readouterr().err

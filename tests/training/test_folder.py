@@ -78,7 +78,7 @@ def test_folders_are_labels_and_names_say_who(own: Path) -> None:
     assert (cache.labels, cache.layout, cache.persons, cache.dataset) == (("bow", "wave"), KINECT_V2, 1, "folder")
     assert cache.clips["label"].tolist() == [0, 0, 1, 1] and cache.clips["subject"].tolist() == [1, 2, 1, 2]
     assert cache.clips["frames"].tolist() == [20, 21, 22, 23]
-    assert cache.name(3) == "wave/ben b_x2.skeleton"
+    assert cache.name(3) == "wave/ben b_x2.skeleton" and cache.people == {1: "anna", 2: "ben b"}
     split = protocols.split(cache, "odd-even")
     assert (split.train.tolist(), split.test.tolist()) == ([0, 2], [1, 3])
 

@@ -134,6 +134,7 @@ def test_persons_who_are_always_two_make_no_streams(tmp_path: Path) -> None:
     [
         (("stream_share=0.6", "background_share=0.4"), "at least 0.05 of a batch"),
         (("stream_share=0.6", "span_s=1", "lag_s=1.5"), "lag_s must be at most span_s"),
+        (("stream_share=0.6", "lag_s=0"), "lag_s must be above 0"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(settings: tuple[str, ...], sentence: str) -> None:

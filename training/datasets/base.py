@@ -9,9 +9,9 @@ Both are functions of a module, not lambdas: they travel to other processes by n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -91,6 +91,7 @@ class Description:
         mirrored_labels: Label pairs that change places in a mirror image.
         persons: M, the most people in a clip.
         license: Terms of the data.
+        people: Names of people by their numbers, where it is names that tell them apart (see ``training.people``).
     """
 
     name: str
@@ -100,6 +101,7 @@ class Description:
     mirrored_labels: tuple[tuple[str, str], ...] = ()
     persons: int = 1
     license: str = ""
+    people: Mapping[int, str] = field(default_factory=dict)
 
 
 class Refusal(NamedTuple):

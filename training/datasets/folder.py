@@ -71,6 +71,7 @@ def look(path: Path, options: FolderOptions) -> Listing:
         mirrored_labels=tuple(_mirrored(labels)),
         persons=options.persons,
         license="your own",
+        people={number: name for name, number in numbered(part.subject for part in parts).items()},
     )
     return Listing(description, tuple(_items(path, parts, labels, durations_s, options.piece_s)))
 

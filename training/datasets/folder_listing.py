@@ -25,6 +25,7 @@ from pathlib import Path, PurePosixPath
 from skeleton.errors import TrainingDataError
 from skeleton.formats.table import FORMATS
 from training.datasets.archive import MOST_MEMBERS
+from training.people import spelled
 
 TABLE = "labels.csv"
 COLUMNS = ("file", "label", "subject", "start", "end")
@@ -190,7 +191,7 @@ def _text(text: str) -> str:
 def _check_spelling(root: Path, what: str, texts: Iterable[str]) -> None:
     spelling: dict[str, str] = {}
     for text in texts:
-        known = spelling.setdefault(re.sub(r"[\s_-]+", " ", text.casefold()), text)
+        known = spelling.setdefault(spelled(text), text)
         if known != text:
             raise TrainingDataError(
                 f"Every {what} must be spelled in one way, but {root} has '{known}' and '{text}'.",
