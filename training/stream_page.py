@@ -78,8 +78,8 @@ def _summary(result: dict[str, Any]) -> str:
     note = (
         "F1 with precision and recall behind it. A window's answer is about the moment "
         f"{result['lag_s']:g} s before its end, and events of both ways are dated by that, those of the app also by "
-        "its smoothing. Arg-max shows the most probable class of every window at once, as other programs do. Needless "
-        "is an event that is no action's own: a false one, or a second one on the same action."
+        "its smoothing. Arg-max shows the most probable class of every window at once, as other programs do. "
+        "Needless is an event that is no action's own: a false one, or a second one on the same action."
     )
     return f'<h2>Summary</h2>\n{html_table(HEAD, rows, numbers=(1, 2))}\n<p class="soft">{escaped(note)}</p>'
 
