@@ -13,6 +13,8 @@ from skeleton.layout import KINECT_V2
 ATTENTION_MODES = ("st", "s", "t", "none")
 ACTIVATIONS = ("tanh", "sigmoid", "identity", "softmax")
 ATTENTION_STARTS = ("near-one", "zero", "linear")
+MOST_FRAMES, MOST_JOINTS, MOST_LAYERS, MOST_UNITS = 1000, 1000, 8, 4096
+"""Far above what fits into a model file, far below what fits into no memory."""
 
 
 class NetworkOutput(NamedTuple):
@@ -61,6 +63,13 @@ class NetworkConfig:
         # A settings file gives lists; equality and hashing want tuples.
         for name in ("joints", "channels", "hidden"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name, most in (("frames", MOST_FRAMES), ("interpolated_joints", MOST_JOINTS)):
+            if not 1 <= getattr(self, name) <= most:
+                raise ValueError(f"{name} must be from 1 to {most}, found {getattr(self, name)}")
+        if max(len(self.channels), len(self.hidden)) > MOST_LAYERS:
+            raise ValueError(f"channels and hidden must each name at most {MOST_LAYERS} layers")
+        if max((*self.channels, *self.hidden), default=0) > MOST_UNITS:
+            raise ValueError(f"every layer must have at most {MOST_UNITS} units")
         smallest = 2 ** len(self.channels)
         if not self.channels or not self.hidden:
             raise ValueError("channels and hidden must each name at least one layer")

@@ -26,7 +26,7 @@ from skeleton.errors import AppError, ConfigError, TrainingDataError
 from skeleton.replacing import replacing
 from training import arithmetic, config, export, protocols, train
 from training.ablation_table import Row, as_csv, as_json, as_markdown
-from training.cache import open_cache
+from training.cache import content, open_cache
 from training.config import Settings
 from training.evaluate import WHOLE_ONLY, evaluate
 from training.processes import choose_device
@@ -76,6 +76,15 @@ class Job:
         if shape["attention"] == "none":
             return "none"
         return f"{shape['attention']}-{shape['activation']}-{shape['attention_start']}"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The data of a table: the cache, the data set's name, and the digest of what it holds."""
+
+    path: Path
+    dataset: str
+    content: str
 
 
 def run(
@@ -130,18 +139,18 @@ def run(
         "recipe": _plain(settings),
     }
     results: dict[tuple[str, str, int], dict[str, Any]] = {}
-    for job, result in _finished(jobs, data, output, cache.dataset):
+    for job, result in _finished(jobs, Source(data, cache.dataset, content(cache)), output):
         results[job.row, job.division, job.seed] = result
         made = [Row.of(name, rows[name][0], divisions, seeds, results) for name in chosen]
         _write(output / table, facts, made)
     return as_markdown(facts, made)
 
 
-def _finished(jobs: Sequence[Job], data: Path, output: Path, dataset: str) -> Iterator[tuple[Job, dict[str, Any]]]:
+def _finished(jobs: Sequence[Job], source: Source, output: Path) -> Iterator[tuple[Job, dict[str, Any]]]:
     """Yields every job with its result, trained and measured now where that was not done before."""
     for number, job in enumerate(jobs):
         try:
-            yield job, _result(job, data, output, dataset, f"{number + 1} of {len(jobs)}")
+            yield job, _result(job, source, output, f"{number + 1} of {len(jobs)}")
         except (KeyboardInterrupt, AppError) as error:
             # Training turns Ctrl-C into a sentence that names its own run; here the whole command goes on instead.
             if isinstance(error, AppError) and not isinstance(error.__context__, KeyboardInterrupt):
@@ -152,13 +161,13 @@ def _finished(jobs: Sequence[Job], data: Path, output: Path, dataset: str) -> It
             ) from None
 
 
-def _result(job: Job, data: Path, output: Path, dataset: str, place: str) -> dict[str, Any]:
+def _result(job: Job, source: Source, output: Path, place: str) -> dict[str, Any]:
     file = output / "results" / f"{job.variant}-{job.division}-{job.seed}.json"
     if file.is_file():
-        return _read(file, job, dataset)
+        return _read(file, job, source)
     print(f"[{place}] {job.variant}, {job.division}, seed {job.seed}", file=sys.stderr)
-    made = _trained(job, data, output / "runs" / job.variant / job.division / f"seed-{job.seed}", dataset)
-    result = evaluate(export.model_of(made, data), data, job.division, shares=WHOLE_ONLY)
+    made = _trained(job, source, output / "runs" / job.variant / job.division / f"seed-{job.seed}")
+    result = evaluate(export.model_of(made, source.path), source.path, job.division, shares=WHOLE_ONLY)
     result |= {"recipe": _plain(job.settings)}
     file.parent.mkdir(parents=True, exist_ok=True)
     with replacing(file) as temporary:
@@ -166,35 +175,47 @@ def _result(job: Job, data: Path, output: Path, dataset: str, place: str) -> dic
     return result
 
 
-def _trained(job: Job, data: Path, path: Path, dataset: str) -> Run:
+def _trained(job: Job, source: Source, path: Path) -> Run:
     if path.exists() and not (path / "last.pt").is_file():
         shutil.rmtree(path)  # interrupted before it had learned anything
     if not path.exists():
         return train.train(
-            data=data, protocol=job.division, output=path, settings=job.settings, seed=job.seed, command=_typed(job)
+            data=source.path,
+            protocol=job.division,
+            output=path,
+            settings=job.settings,
+            seed=job.seed,
+            command=_typed(job),
         )
     made = open_run(path)
-    if (made.facts["dataset"], made.facts["protocol"], made.seed) != (dataset, job.division, job.seed):
+    if (made.facts["dataset"], made.facts["protocol"], made.seed) != (source.dataset, job.division, job.seed):
         raise _other(path, "another data set, protocol or seed")
     _check_settings(_plain(made.settings), job, path)
-    return train.resume(path, data=data)
+    return train.resume(path, data=source.path)
 
 
-def _read(file: Path, job: Job, dataset: str) -> dict[str, Any]:
+def _read(file: Path, job: Job, source: Source) -> dict[str, Any]:
     try:
         if file.stat().st_size > LARGEST_RESULT:
             raise ValueError
         result = json.loads(file.read_text(encoding="utf-8"))
-        is_ours = all(isinstance(result[key], (int, float)) for key in ("top1", "macro_f1", "top1_live", "samples"))
+        is_ours = all(_is_share(result[key]) for key in ("top1", "macro_f1", "top1_live"))
+        is_ours = is_ours and type(result["samples"]) is int
         found, recipe = (result["dataset"], result["protocol"], result["seed"]), dict(result["recipe"])
     except (ValueError, KeyError, TypeError, RecursionError):
         is_ours = False
     if not is_ours:
         raise TrainingDataError(f"{file} must hold a result of this command, but does not.", remedy="Delete it.")
-    if found != (dataset, job.division, job.seed):
+    if found != (source.dataset, job.division, job.seed):
         raise _other(file, "another data set, protocol or seed")
+    if result.get("content", source.content) != source.content:  # an older result does not say
+        raise _other(file, f"other clips than {source.path} has now")
     _check_settings(recipe, job, file)
     return result
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
 
 
 def _check_settings(found: dict[str, Any], job: Job, where: Path) -> None:

@@ -16,6 +16,7 @@ complete. Nothing is pickled.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,8 +43,12 @@ in it. ``is_correct`` is 1, 0, or -1 where nothing is known; ``floor`` a plane (
 LEFT_OUT = -1
 """Label of a clip that takes no part, in a cache as ``training.taught`` shows it; never on disk."""
 ARRAYS = ("joints", "state", "times", "clips", "names")
+LONGEST_S = 3600.0
+"""Of a clip; what is longer is no clip, or its clock leapt."""
 LARGEST_FACTS = 1 << 20
 """Bytes of cache.json; a page of text."""
+DIGESTED_BYTES, BLOCKS = 64 << 20, 256
+"""Of an array that is larger, so much goes into the digest of a cache's content, in so many places."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,6 +145,24 @@ def open_cache(path: Path) -> Cache:
         names=arrays["names"],
         people={int(number): name for number, name in facts.get("people", {}).items()},
     )
+
+
+def content(cache: Cache) -> str:
+    """Returns a digest of what a cache holds: labels, index, and its frames.
+
+    Two caches with the same one are the same for all that is learned and measured. Of a large cache a part of each
+    array is read, evenly spread, so that the answer takes a moment: what was prepared otherwise differs everywhere.
+    """
+    digest = hashlib.sha256(json.dumps([cache.dataset, cache.layout.name, cache.labels]).encode())
+    digest.update(np.asarray(cache.mirror_labels, dtype=np.int64).tobytes())
+    digest.update(np.ascontiguousarray(cache.clips).tobytes())
+    for array in (cache.joints, cache.state, cache.times_s):
+        rows = len(array)
+        block = max(1, rows if array.nbytes <= DIGESTED_BYTES else DIGESTED_BYTES * rows // array.nbytes // BLOCKS)
+        starts = [0] if block == rows else np.linspace(0, rows - block, BLOCKS).astype(int).tolist()
+        for start in starts:
+            digest.update(np.ascontiguousarray(array[start : start + block]).tobytes())
+    return digest.hexdigest()
 
 
 def mirror_order(labels: Sequence[str], pairs: Iterable[Sequence[str]]) -> np.ndarray:

@@ -21,7 +21,7 @@ import numpy as np
 
 from skeleton.errors import AppError, TrainingDataError
 from skeleton.replacing import replacing_folder
-from training.cache import CLIP_FIELDS, VERSION
+from training.cache import CLIP_FIELDS, LONGEST_S, VERSION
 from training.datasets.base import Clip, Description, Item, Load, Refusal
 
 HEADER_BYTES = 1024
@@ -104,6 +104,11 @@ def _checked(clip: Clip, description: Description) -> Clip:
         raise TrainingDataError("it must hold at least one frame, found none")
     if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
         raise TrainingDataError("its times must increase")
+    if times[-1] - times[0] > LONGEST_S:
+        raise TrainingDataError(
+            f"it must last at most {LONGEST_S / 3600:g} h, found {(times[-1] - times[0]) / 3600:.1f}: cut it into "
+            "pieces, or its clock leapt"
+        )
     if clip.joints.shape[1] > description.persons or clip.joints.shape[2] != len(description.layout):
         raise TrainingDataError(
             f"it must hold at most {description.persons} people of {len(description.layout)} joints, found "
@@ -143,7 +148,7 @@ class CacheWriter:
             name: _GrowingArray(folder / f"{name}.npy", dtype, row, rows=progress["rows"].get(name, 0))
             for name, (dtype, row) in kinds.items()
         }
-        self._table = _opened(folder / REFUSED, progress["table_bytes"])
+        self._table = _opened(folder / REFUSED, progress["table_bytes"], is_new=not progress["table_bytes"])
         if not progress["table_bytes"]:
             self._table.write(b"file,reason\n")
 
@@ -224,7 +229,7 @@ class _GrowingArray:
     def __init__(self, path: Path, dtype: np.dtype, row: tuple[int, ...], *, rows: int) -> None:
         self._dtype, self._row, self.rows = dtype, row, rows
         row_bytes = dtype.itemsize * int(np.prod(row, dtype=np.int64))
-        self.file = _opened(path, HEADER_BYTES + rows * row_bytes)
+        self.file = _opened(path, HEADER_BYTES + rows * row_bytes, is_new=not rows)
 
     def append(self, array: np.ndarray) -> None:
         self.file.write(np.ascontiguousarray(array, self._dtype).data)
@@ -238,10 +243,13 @@ class _GrowingArray:
         self.file.write(prefix + text.encode("ascii").ljust(HEADER_BYTES - 11) + b"\n")
 
 
-def _opened(path: Path, size: int) -> io.BufferedRandom:
+def _opened(path: Path, size: int, *, is_new: bool) -> io.BufferedRandom:
     """Opens a file to go on at ``size``: what is beyond was not in the checkpoint."""
     path.touch()
     file = path.open("r+b")
+    if not is_new and path.stat().st_size < size:
+        file.close()
+        raise _unfinished(path.parent, f"{path.name} is shorter than its {PROGRESS} says")
     file.truncate(size)
     file.seek(size)
     return file
@@ -260,14 +268,31 @@ def _writing(folder: Path) -> Iterator[None]:
 
 def _progress(folder: Path) -> dict[str, Any]:
     """The checkpoint of a folder; that of a new one where there is none."""
-    start: dict[str, Any] = {"items": 0, "refused": 0, "table_bytes": 0, "rows": {}}
     file = folder / PROGRESS
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else start
+    if not file.is_file():
+        return {"items": 0, "refused": 0, "table_bytes": 0, "rows": {}}
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        counts = [found["items"], found["refused"], found["table_bytes"], *found["rows"].values()]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        counts = [None]
+    if not all(type(count) is int and 0 <= count < 2**40 for count in counts):
+        raise _unfinished(folder, f"its {PROGRESS} is damaged")
+    return found
+
+
+def _unfinished(folder: Path, problem: str) -> TrainingDataError:
+    return TrainingDataError(
+        f"The interrupted preparing in {folder} cannot go on: {problem}.", remedy="Delete that folder and repeat."
+    )
 
 
 def _replace(file: Path, text: str) -> None:
     temporary = file.with_name(f"{file.name}.part")
-    temporary.write_text(text, encoding="utf-8")
+    with temporary.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())  # before it takes its name, or a power cut may leave it empty
     os.replace(temporary, file)
 
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from calibration.leveling import level
 from models.card import ModelCard
-from skeleton.errors import ModelContractError
+from skeleton.errors import ModelContractError, TrainingDataError
 from skeleton.window import Window, cut
-from training.cache import Cache
+from training.cache import LONGEST_S, Cache
 
 LIVE_STEP_S = 0.2
 """Between two windows of one clip. The app recognizes at every frame; neighbors in time say nearly the same."""
@@ -20,8 +20,19 @@ SLACK_S = 1e-6
 
 
 def duration_s(cache: Cache, index: int) -> float:
-    """Returns the time of a clip's last frame, seconds."""
-    return float(cache.track(index)[0][-1])
+    """Returns the time of a clip's last frame, seconds.
+
+    Raises:
+        TrainingDataError: Its times are damaged, or those of an older cache in which a clock leapt.
+    """
+    last_s = float(cache.track(index)[0][-1])
+    if not 0 <= last_s <= LONGEST_S:
+        raise TrainingDataError(
+            f"A clip must last from 0 to {LONGEST_S:.0f} s, but clip {index} of {cache.path} ({cache.name(index)}) "
+            f"ends at {last_s:g} s.",
+            remedy="Prepare the data set again.",
+        )
+    return last_s
 
 
 def whole_window(cache: Cache, index: int, card: ModelCard, *, share: float = 1.0) -> Window:

@@ -116,6 +116,7 @@ def _about_clips(cache: Cache, quality: Quality) -> Iterator[Finding]:
             DOUBTFUL,
             f"The mirror image of {listed(sided)} has no class of its own: train with --set mirror_share=0.",
         )
+    yield from strange(cache, _with_damaged_times(cache), "with times that do not increase", severity=SPOILS)
     durations_s = _durations_s(cache)
     yield from strange(cache, durations_s < SHORT_S, f"shorter than {SHORT_S} s", severity=DOUBTFUL)
     yield from strange(cache, durations_s > LONG_S, f"longer than {LONG_S:.0f} s: cut to the action?")
@@ -180,6 +181,15 @@ def _is_one_sided(label: str, cache: Cache) -> bool:
     words = label.lower().replace("_", " ").split()
     index = cache.labels.index(label)
     return bool({"left", "right"} & set(words)) and cache.mirror_labels[index] == index
+
+
+def _with_damaged_times(cache: Cache) -> np.ndarray:
+    """(clips,) bool: a time is no number, or not after the one before, in the same clip."""
+    times_s, clips = np.asarray(cache.times_s), cache.clips
+    is_wrong = ~np.isfinite(times_s)
+    is_wrong[1:] |= ~(np.diff(times_s) > 0)
+    is_wrong[clips["start"]] = ~np.isfinite(times_s[clips["start"]])  # each clip's clock begins anew
+    return np.array([is_wrong[cache.rows(index)].any() for index in range(len(cache))])
 
 
 def _durations_s(cache: Cache) -> np.ndarray:

@@ -24,7 +24,7 @@ from live.recognizer import Recognizer
 from models.card import ModelCard
 from skeleton.window import Window
 from training import protocols
-from training.cache import LEFT_OUT, Cache, open_cache
+from training.cache import LEFT_OUT, Cache, content, open_cache
 from training.clip_windows import SLACK_S, duration_s, live_ends_s, live_window, whole_window
 from training.people import of_card
 from training.scores import calibration, scores, share, top_k
@@ -86,8 +86,10 @@ def evaluate(
     truth = np.asarray(cache.clips["label"][test])
     answers = answer(recognizer, cache, test, shares)
     subjects = np.asarray(cache.clips["subject"][test])
+    attention = card.recipe.get("attention")
     return {
         "dataset": cache.dataset,
+        "content": content(everything),
         "protocol": protocol,
         "divisions_in_all": protocols.divisions_in_all(cache, protocol),
         "samples": len(test),
@@ -107,7 +109,7 @@ def evaluate(
         "model": model.name,
         "name": card.name,
         "network": card.network,
-        "attention": card.recipe.get("attention"),
+        "attention": attention if isinstance(attention, str) else None,
         "seed": card.trained_on.get("seed"),
         "provider": recognizer.provider,
     }

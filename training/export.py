@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from live.recognizer import Recognizer
 from models.card import ModelCard
 from models.export import CheckWindows, ExportReport
 from models.export import export as write_model
 from models.table import build
 from skeleton import config as settings_file
-from skeleton.errors import TrainingDataError
+from skeleton.errors import AppError, TrainingDataError
 from training import batches, features, protocols
 from training.background import label_of, labels_with
 from training.cache import Cache, open_cache
@@ -106,12 +107,22 @@ def export(
 
 
 def model_of(run: Run, data: Path | None = None) -> Path:
-    """Returns the model file in a run folder, exported now where there is none or the run went on since."""
+    """Returns the model file in a run folder, exported now where there is none, it is damaged or the run went on."""
     model = run.path / MODEL
     checkpoint = run.path / f"{run.checkpoint}.pt"
-    if not model.is_file() or (checkpoint.is_file() and model.stat().st_mtime < checkpoint.stat().st_mtime):
+    is_older = checkpoint.is_file() and model.is_file() and model.stat().st_mtime < checkpoint.stat().st_mtime
+    if is_older or not _is_of(run, model):
         export(run.path, model, data=data)
     return model
+
+
+def _is_of(run: Run, model: Path) -> bool:
+    """Whether a file can be read as a model that this run gave."""
+    try:
+        trained_on = Recognizer(model, provider="cpu").card.trained_on
+    except AppError:
+        return False
+    return all(trained_on.get(key) == run.facts[key] for key in ("dataset", "protocol", "seed"))
 
 
 def trained_network(run: Run) -> tuple[nn.Module, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -134,9 +135,11 @@ class Training:
                     if journal:
                         journal.write(self.rows)
         except KeyboardInterrupt:
+            if self.run.is_new:
+                raise
             raise AppError(
                 f"Interrupted; {self.run.load('last')['epoch']} of {self.config.epochs} epochs are saved.",
-                remedy=f"Continue with: python -m training train --resume {self.run.path}",
+                remedy=f"Continue with: python -m training train --resume {shlex.quote(str(self.run.path))}",
             ) from None
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -145,7 +148,7 @@ class Training:
             self.learner.restore(state)
             self.rows = [{str(name): float(value) for name, value in row.items()} for row in state["rows"]]
             self.best, self.best_epoch = float(state["best"]), int(state["best_epoch"])
-        except (KeyError, RuntimeError, ValueError, TypeError, AttributeError):
+        except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, OverflowError):
             raise TrainingDataError(
                 f"The checkpoint of {self.run.path} does not fit its settings.", remedy="Train again."
             ) from None

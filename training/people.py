@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,7 +22,7 @@ DIGEST_LETTERS = 16
 
 def spelled(name: str) -> str:
     """Returns a name without what differs from one way of writing it to another: case, spaces, "_" and "-"."""
-    return re.sub(r"[\s_-]+", " ", name.casefold()).strip()
+    return re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFC", name).casefold()).strip()
 
 
 def digest(name: str) -> str:

@@ -160,7 +160,10 @@ def _check(cache: Cache, sides: dict[str, np.ndarray], protocol: Protocol) -> No
     missing = sorted(set(range(len(cache.labels))) - set(cache.clips["label"][sides["train"]].tolist()))
     if missing:
         names = ", ".join(cache.labels[label] for label in missing[:5])
-        raise TrainingDataError(f"Every class must have a clip to learn from, but training has none of: {names}.")
+        raise TrainingDataError(
+            f"Every class must have a clip to learn from, but of {cache.path} nobody who trains shows: {names}.",
+            remedy="Record more people, divide otherwise (--protocol, validation_subjects), or leave the label out.",
+        )
     for (one, other), groups in shared(np.asarray(cache.clips["group"]), sides).items():
         if other == "test" and protocol.shares_performances:
             continue  # as published

@@ -20,7 +20,7 @@ import numpy as np
 from live.model_file import read_model
 from live.recognizer import Recognizer
 from models.card import ModelCard
-from skeleton.errors import ConfigError, TrainingDataError
+from skeleton.errors import ConfigError, ModelContractError, TrainingDataError
 from skeleton.replacing import replacing
 from training import attention_figure, export, protocols
 from training.cache import open_cache
@@ -85,6 +85,10 @@ def write(
         raise ConfigError(f"The card of {subject.model} names no protocol, so a report needs --protocol.")
     result = evaluate(subject.model, data, protocol, provider=provider)
     other = evaluate(_subject(twin, data).model, data, protocol, provider=provider) if twin else None
+    if other and other.get("left_out") != result.get("left_out"):
+        raise ModelContractError(
+            f"A model and its twin must have been taught the same labels, but {subject.model} and {twin} were not."
+        )
     content = Content(
         result=result,
         twin=other,

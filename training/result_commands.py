@@ -98,6 +98,7 @@ def _described(result: dict[str, Any]) -> str:
 def _report(options: argparse.Namespace) -> None:
     from training import report
 
+    _require_folder(options.output)
     result = report.write(
         options.source,
         options.output,
@@ -117,6 +118,7 @@ def _attention(options: argparse.Namespace) -> None:
         raise ConfigError("Clips by --index need the cache they are in: --data CACHE.")
     if not options.index and not options.recording:
         raise ConfigError("Say which clips: --data CACHE --index N, or --recording FILE.")
+    _require_folder(options.output)
     count = attention_figure.write(
         options.model,
         options.output,
@@ -135,6 +137,7 @@ def _faithfulness(options: argparse.Namespace) -> None:
 
     if options.output is not None:
         faithfulness_figure.check_name(options.output)
+        _require_folder(options.output)
     result = faithfulness.faithfulness(
         options.model,
         options.data,
@@ -251,6 +254,15 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
 
 def _add_provider(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--provider", choices=("auto", "cuda", "cpu"), default="cpu")
+
+
+def _require_folder(output: Path) -> None:
+    """Refuses a place that cannot be written to before the work, not after it."""
+    folder = output.absolute().parent
+    if not folder.is_dir():
+        raise ConfigError(
+            f"{output} must lie in a folder that is there, but {folder} is none.", remedy="Make it first."
+        )
 
 
 def _names(text: str) -> tuple[str, ...]:

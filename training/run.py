@@ -32,14 +32,17 @@ from skeleton.errors import TrainingDataError
 from skeleton.replacing import replacing, replacing_folder
 from training import config
 from training.background import Source, facts_of, label_of, labels_with
-from training.cache import Cache
+from training.cache import Cache, content
 from training.config import Settings
+from training.journal import COLUMNS
 from training.people import digests
 from training.protocols import Split
 
 SCHEMA = 1
 MODEL = "model.onnx"
 SIDES = ("train", "validation", "test")
+LARGEST_CHECKPOINT = 1 << 30
+"""Bytes: network, average and optimizer of a model file of 10 MB have 40."""
 SPLIT_COLUMNS = ("subject", "camera", "setup", "repetition")
 LARGEST_FACTS = 1 << 20
 """Bytes of run.json; a page of text."""
@@ -70,12 +73,17 @@ class Run:
         validated = self.facts["subjects"].get("validation")
         return "best" if validated and self.settings.training.keep == "best" else "last"
 
+    @property
+    def is_new(self) -> bool:
+        """Whether the run was killed before its first checkpoint, so that it begins where it would have begun."""
+        return not any((self.path / name).exists() for name in ("last.pt", "best.pt", MODEL))
+
     def save(self, name: str, state: dict[str, Any]) -> None:
         """Writes a checkpoint ("last" or "best"), all or nothing."""
-        content = io.BytesIO()  # written by ourselves: PyTorch tells of a full disk by a RuntimeError
-        torch.save(state, content)
+        written = io.BytesIO()  # written by ourselves: PyTorch tells of a full disk by a RuntimeError
+        torch.save(state, written)
         with replacing(self.path / f"{name}.pt") as temporary:
-            temporary.write_bytes(content.getbuffer())
+            temporary.write_bytes(written.getbuffer())
 
     def load(self, name: str) -> dict[str, Any]:
         """Reads a checkpoint.
@@ -89,13 +97,26 @@ class Run:
                 f"{self.path} must hold a checkpoint {name}.pt, but has none.",
                 remedy="Train at least one epoch.",
             )
-        content = io.BytesIO(file.read_bytes())  # not the file: a damaged one and an unreadable one are two errors
+        if file.stat().st_size > LARGEST_CHECKPOINT:
+            raise TrainingDataError(
+                f"A checkpoint must be at most {LARGEST_CHECKPOINT >> 20} MiB, but {file} is larger."
+            )
+        read = io.BytesIO(file.read_bytes())  # not the file: a damaged one and an unreadable one are two errors
         try:
-            state = torch.load(content, map_location="cpu", weights_only=True)
+            with zipfile.ZipFile(read) as archive:
+                if any(member.file_size != member.compress_size for member in archive.infolist()):
+                    raise zipfile.BadZipFile  # PyTorch compresses nothing; what is compressed may grow without bound
+            read.seek(0)
+            state = torch.load(read, map_location="cpu", weights_only=True)
         except (RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile, EOFError, ValueError, KeyError):
-            raise TrainingDataError(f"The checkpoint {file} is damaged or is not one.") from None
-        if not isinstance(state, dict) or not {"network", "epoch"} <= state.keys():
-            raise TrainingDataError(f"The checkpoint {file} must hold a network and an epoch, but does not.")
+            raise TrainingDataError(
+                f"The checkpoint {file} is damaged or is not one.", remedy=f"Delete {self.path} and train again."
+            ) from None
+        if not isinstance(state, dict) or not {"network", "epoch"} <= state.keys() or not _is_journal(state):
+            raise TrainingDataError(
+                f"The checkpoint {file} must hold a network and the numbers of its epochs, but does not.",
+                remedy=f"Delete {self.path} and train again.",
+            )
         return state
 
 
@@ -150,6 +171,7 @@ def _facts(cache: Cache, protocol: str, split: Split, *, seed: int, command: str
         "data": str(cache.path.resolve()),
         "clips": len(cache),
         "fingerprint": fingerprint(cache, split),
+        "content": content(cache),
         "protocol": protocol,
         "subjects": {side: np.unique(subjects[getattr(split, side)]).tolist() for side in SIDES},
         "people": digests(cache, np.unique(subjects).tolist()),
@@ -197,9 +219,40 @@ def open_run(path: Path) -> Run:
         facts = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError):
         facts = None
-    wanted = {"dataset", "data", "protocol", "subjects", "layout", "joints", "labels", "persons", "seed"}
-    if not isinstance(facts, dict) or facts.get("schema") != SCHEMA or not wanted <= facts.keys():
+    if not isinstance(facts, dict) or facts.get("schema") != SCHEMA or not _are_facts(facts):
         raise TrainingDataError(
             f"The run {path} must have a run.json of schema {SCHEMA}, but it is another or damaged."
         )
     return Run(path, config.kept(path / "config.toml"), facts)
+
+
+def _are_facts(facts: dict[str, Any]) -> bool:
+    """Whether what a run.json must say is there, and is what it has to be."""
+    texts = all(isinstance(facts.get(key), str) for key in ("dataset", "data", "protocol", "layout"))
+    names = all(
+        isinstance(facts.get(key), list) and all(isinstance(name, str) for name in facts[key])
+        for key in ("joints", "labels")
+    )
+    subjects = facts.get("subjects")
+    people = isinstance(subjects, dict) and all(
+        isinstance(side, list) and all(_is_whole(number, -(2**31), 2**31) for number in side)
+        for side in subjects.values()
+    )
+    digests = facts.get("people", {})
+    is_known = isinstance(digests, dict) and all(isinstance(digest, str) for digest in digests.values())
+    is_complete = texts and names and people and is_known and "train" in subjects
+    return is_complete and _is_whole(facts.get("persons"), 1, 2) and _is_whole(facts.get("seed"), 0, 2**63)
+
+
+def _is_journal(state: dict[str, Any]) -> bool:
+    """Whether a checkpoint has a row for each of its epochs, and a best one among them."""
+    rows, epoch, best = state.get("rows"), state["epoch"], state.get("best_epoch")
+    if not _is_whole(epoch, 0, 10**6) or not _is_whole(best, 0, epoch) or not isinstance(rows, list):
+        return False
+    if not all(isinstance(row, dict) and all(isinstance(row.get(name), float) for name in COLUMNS) for row in rows):
+        return False
+    return [row["epoch"] for row in rows] == list(range(1, epoch + 1))
+
+
+def _is_whole(value: Any, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high

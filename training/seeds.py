@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import shlex
 import shutil
 import statistics
 from collections.abc import Sequence
@@ -118,7 +119,7 @@ def _train_all(
             raise
         raise AppError(
             f"Interrupted; {len(runs)} of {len(plan['seeds'])} runs are finished, and every finished epoch is saved.",
-            remedy=f"Continue with: python -m training train --resume {output}",
+            remedy=f"Continue with: python -m training train --resume {shlex.quote(str(output))}",
         ) from None
     return runs
 

@@ -12,12 +12,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from models.export import LARGEST_BYTES
+from models.table import build
 from skeleton.errors import AppError, ConfigError, TrainingDataError
 from skeleton.replacing import is_full
 from training import arithmetic, protocols
-from training.background import open_sources, sources_of
+from training.background import label_of, labels_with, open_sources, sources_of
 from training.batches import require_floors
-from training.cache import Cache, open_cache
+from training.cache import Cache, content, open_cache
 from training.config import Settings, TrainingConfig
 from training.export import model_of
 from training.loop import Training
@@ -85,6 +87,8 @@ def train_in(
     cache = taught(open_cache(data), settings.training)
     split = split_of(cache, protocol, settings.training)
     _require_able(settings.training, cache, split, processes)
+    if is_exported:
+        _require_exportable(settings, cache)
     sources = open_sources(background, cache, protocol, split, settings.training)
 
     def begin() -> Run:
@@ -102,10 +106,9 @@ def train_in(
     run = processes.first(begin) or open_run(output)
     try:
         Training(run, cache, split, processes, background=sources).run_epochs()
-    except OSError:
+    finally:
         if processes.is_first and not (run.path / "last.pt").is_file():
-            shutil.rmtree(run.path, ignore_errors=True)  # it has learned nothing, and could not be resumed
-        raise
+            shutil.rmtree(run.path, ignore_errors=True)  # it has learned nothing, and would be in the way
     if is_exported and processes.is_first:
         _write_model(run, data)
     return run
@@ -136,7 +139,8 @@ def resume_in(processes: Processes, path: Path, *, data: Path | None, is_exporte
             f"{cache.path} has {len(cache)} of {cache.dataset}."
         )
     split = split_of(cache, run.facts["protocol"], run.settings.training)
-    if fingerprint(cache, split) != run.facts.get("fingerprint"):
+    is_other = content(cache) != run.facts.get("content", content(cache))  # older runs do not say
+    if is_other or fingerprint(cache, split) != run.facts.get("fingerprint"):
         raise TrainingDataError(
             f"The run {path} must go on with the clips it began with, but {cache.path} has others."
         )
@@ -144,7 +148,8 @@ def resume_in(processes: Processes, path: Path, *, data: Path | None, is_exporte
     training = Training(
         run, cache, split, processes, background=sources_of(run.facts, cache, split, run.settings.training)
     )
-    training.restore(run.load("last"))
+    if not run.is_new:
+        training.restore(run.load("last"))
     training.run_epochs()
     if is_exported and processes.is_first:
         _write_model(run, cache.path)
@@ -182,7 +187,7 @@ def _write_model(run: Run, data: Path) -> None:
     except KeyboardInterrupt:
         raise AppError(
             f"Interrupted; all epochs are saved, but not {run.path / MODEL}.",
-            remedy=f"Continue with: python -m training train --resume {run.path}",
+            remedy=f"Continue with: python -m training train --resume {shlex.quote(str(run.path))}",
         ) from None
 
 
@@ -197,4 +202,18 @@ def _require_able(config: TrainingConfig, cache: Cache, split: protocols.Split, 
         raise ConfigError(
             f"Every process needs a window in each step, but {processes.count} processes share {smallest}.",
             remedy="Start fewer, or set a larger batch_size.",
+        )
+
+
+def _require_exportable(settings: Settings, cache: Cache) -> None:
+    """Raises an error for a network whose model file would be refused once it is trained."""
+    labels = labels_with(cache.labels, label_of(settings.training))
+    shape = settings.network_config(joints=cache.layout.joints, classes=len(labels), persons=cache.persons)
+    network = build(settings.training.network, shape)
+    size = sum(weights.numel() * weights.element_size() for weights in network.parameters())
+    if size > LARGEST_BYTES:
+        raise ConfigError(
+            f"A model file must stay below {LARGEST_BYTES / 1e6:.0f} MB, but this network's weights alone take "
+            f"{size / 1e6:.1f} MB.",
+            remedy="Set fewer channels, interpolated_joints or hidden units.",
         )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import statistics
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from skeleton.errors import AppError, ConfigError, TrainingDataError
@@ -16,6 +18,7 @@ from tests.training.conftest import SMALL
 from training import ablate, ablation_table, config, published
 from training.__main__ import main
 from training.ablation_table import Row
+from training.cache import content, open_cache
 from training.compare import compare
 from training.config import Settings
 
@@ -47,6 +50,7 @@ class _Fake:
         top1 = {"st": 0.9, "s": 0.85, "t": 0.8, "none": 0.7}[attention] + 0.01 * seed
         top1 += 0.04 if protocol == "loso-1" else 0
         facts = {"dataset": "synthetic", "protocol": protocol, "seed": seed, "samples": 30}
+        facts["content"] = content(open_cache(data))
         return facts | {"top1": top1, "macro_f1": top1 - 0.1, "top1_live": 0.5}
 
 
@@ -165,6 +169,23 @@ def test_runs_of_other_settings_are_not_mixed_in(
     file.write_text("{}")
     with pytest.raises(TrainingDataError, match="must hold a result"):
         run(synthetic, tmp_path)
+
+
+def test_results_of_other_clips_are_not_taken_over(
+    synthetic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _Fake(monkeypatch)
+    data, output = tmp_path / "data", tmp_path / "table"
+    shutil.copytree(synthetic, data)
+    run(data, output)
+    joints = np.load(data / "joints.npy")
+    np.save(data / "joints.npy", joints * np.float32(1.5))
+    with pytest.raises(TrainingDataError, match=r"of other clips than .* has now"):
+        run(data, output)
+    file = output / "results" / "none-odd-even-0.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"top1": float("nan")}))
+    with pytest.raises(TrainingDataError, match="must hold a result"):
+        run(data, output, modes=("none",))
 
 
 def test_an_unfinished_run_of_other_settings_is_not_resumed(synthetic: Path, tmp_path: Path) -> None:

@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from skeleton.errors import TrainingDataError
 from skeleton.layout import NOT_TRACKED
 from tests.training import conftest
 from tests.training.conftest import DESCRIPTION, LAYOUT
 from training import cache_writer, config
 from training.__main__ import main
 from training.cache import Cache, open_cache
+from training.clip_windows import duration_s
 from training.datasets.base import Clip, Refusal
 from training.doctor import examine
 from training.doctor_text import as_text
@@ -185,6 +187,18 @@ def repeated(some: list[Clip]) -> list[Clip]:
 def test_what_is_amiss_is_said(tmp_path: Path, change: Change, severity: str, sentence: str) -> None:
     found = said(cache_of(tmp_path, change(list(clips()))))
     assert any(sentence in text for text in found[severity]), found
+
+
+@pytest.mark.parametrize("wrong", [np.nan, -1.0, np.inf])
+def test_damaged_times_are_named_and_no_traceback(tmp_path: Path, wrong: float) -> None:
+    path = cache_of(tmp_path, list(clips())).path
+    times = np.load(path / "times.npy")
+    times[len(times) - 1] = wrong
+    np.save(path / "times.npy", times)
+    damaged = open_cache(path)
+    assert any("1 of 60 clips with times that do not increase" in text for text in said(damaged)[SPOILS])
+    with pytest.raises(TrainingDataError, match=r"clip 59 of .* ends at"):
+        duration_s(damaged, 59)
 
 
 def test_a_mirror_image_without_a_class_is_named(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import math
 import os
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,6 +129,42 @@ def test_a_table_from_a_german_excel_is_read(tmp_path: Path) -> None:
         listing = listed(tmp_path / "own")
         assert listing.description.labels == ("Gruß", "Kniebeuge")
         assert [item.place[1:] for item in listing.items] == [(0.5, 1.0), (1.0, 1.5)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"sep=;\r\nfile;label;subject\r\nanna.csv;a;anna\r\n", id="Excel's separator"),
+        pytest.param(b"\n\nfile,label,subject,,\nanna.csv,a,anna,,\n", id="blank lines and columns"),
+        pytest.param("file\tlabel\tsubject\nanna.csv\ta\tanna\n".encode("utf-16"), id="Excel's Unicode text"),
+    ],
+)
+def test_tables_of_other_programs_are_read(tmp_path: Path, content: bytes) -> None:
+    record(tmp_path / "own" / "anna.csv")
+    (tmp_path / "own" / "labels.csv").write_bytes(content)
+    [item] = listed(tmp_path / "own").items
+    assert (item.name, item.subject) == ("anna.csv", 1)
+
+
+def test_one_name_in_two_forms_of_unicode_is_one_person(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        record(tmp_path / "own" / name)
+    composed, taken_apart = (unicodedata.normalize(form, "José") for form in ("NFC", "NFD"))
+    table(
+        tmp_path / "own", f"a.csv,café,{composed},,", f"b.csv,{unicodedata.normalize('NFD', 'café')},{taken_apart},,"
+    )
+    found = listed(tmp_path / "own")
+    assert found.description.labels == ("café",) and found.description.people == {1: "José"}
+
+
+@pytest.mark.parametrize("piece_s", [0.0, 3.0])
+def test_a_clock_that_leaps_costs_its_file_only(tmp_path: Path, piece_s: float) -> None:
+    late = [frame(number, number / 30 + (1.7e9 if number > 9 else 0), walking_body(0.1)) for number in range(20)]
+    record(tmp_path / "own" / "bow" / "anna_1.npz", made(late))
+    record(tmp_path / "own" / "bow" / "ben_1.npz")
+    cache = cached(tmp_path / "own", piece_s=piece_s)
+    assert len(cache) == 1 and ["bow/anna_1.npz", *reasons(cache)[0][1:]] in reasons(cache)
+    assert "must last at most 1 h" in reasons(cache)[0][1]
 
 
 def test_times_can_be_written_as_the_app_shows_them(tmp_path: Path) -> None:
@@ -311,6 +348,11 @@ def rows(*lines: str, header: str = "file,label,subject,start,end") -> Callable[
         pytest.param(rows("bow/anna_1.mcap,a,1,-1,"), "the start must be a time", id="start before all"),
         pytest.param(rows("bow/anna_1.mcap,a,1,1::2,"), "the start must be a time", id="start with a hole"),
         pytest.param(rows("bow/anna_1.mcap,a,1,,nan"), "the end must be a time", id="end that is no number"),
+        pytest.param(rows("bow/anna_1.mcap,a,1,,1:-57"), "the end must be a time", id="end with a sign in it"),
+        pytest.param(rows("bow/anna_1.mcap,a,1,0,1,2,3"), "line 2: .*at most 5 cells.*quotes", id="decimal comma"),
+        pytest.param(
+            rows(header="file,label,label,subject"), "name each column once, but has label twice", id="column twice"
+        ),
         pytest.param(rows(*2 * ["bow/anna_1.mcap,a,1,0,0.5"]), "is listed again", id="a line twice"),
         pytest.param(rows("bow/anna_1.mcap,a,1,2,2"), "must end after it starts, found 2 s to 2 s", id="no length"),
     ],

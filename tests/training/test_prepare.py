@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,42 @@ def test_interrupted_work_goes_on_and_ends_in_the_same_cache(
     prepare.prepare(NTU60, tree, tmp_path / "whole", workers=1)
     assert content(tmp_path / "new") == content(tmp_path / "whole")
     assert sorted(os.listdir(tmp_path)) == ["new", "whole"]
+
+
+def cut_joints(folder: Path) -> None:
+    os.truncate(folder / "joints.npy", 5000)
+
+
+def lose_joints(folder: Path) -> None:
+    (folder / "joints.npy").unlink()
+
+
+def progress_of(text: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        (folder / "progress.json").write_text(text)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        cut_joints,
+        lose_joints,
+        progress_of(""),
+        progress_of("[]"),
+        progress_of('{"items": "x", "refused": 0, "table_bytes": 0, "rows": {}}'),
+        progress_of('{"items": 1, "refused": 0, "table_bytes": 0, "rows": {"joints": -5}}'),
+    ],
+)
+def test_damaged_unfinished_work_is_not_continued(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], None]
+) -> None:
+    interrupted(tmp_path / "new", tree, monkeypatch)
+    damage(tmp_path / ".new.part")
+    with pytest.raises(TrainingDataError, match=r"\.new\.part cannot go on.*Delete that folder and repeat"):
+        prepare.prepare(NTU60, tree, tmp_path / "new", workers=1)
+    assert not (tmp_path / "new").exists()
 
 
 def test_interrupted_work_on_other_data_is_not_continued(

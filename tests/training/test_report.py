@@ -13,7 +13,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from skeleton.errors import TrainingDataError
+from skeleton.errors import ModelContractError, TrainingDataError
 from training import figures, report
 from training.__main__ import main
 from training.evaluate import WHOLE_ONLY, evaluate
@@ -161,7 +161,7 @@ def test_the_command_reports_on_a_run_and_its_twin(
         pytest.param("report {model} --data {data} --protocol x --output a.html", "no protocol 'x'", id="protocol"),
         pytest.param("report none.onnx --data {data} --output a.html", "none.onnx", id="no model"),
         pytest.param("report {data} --output a.html", "no run.json", id="a folder that is no run"),
-        pytest.param("report {model} --data {data} --output no/a.html", "No such file", id="no folder"),
+        pytest.param("report {model} --data {data} --output no/a.html", "must lie in a folder", id="no folder"),
         pytest.param(
             "report {model} --data {data} --twin {data} --output a.html", "no run.json", id="twin is no run"
         ),
@@ -181,6 +181,16 @@ def test_what_cannot_be_reported_is_one_sentence_and_leaves_nothing(
     captured = capsys.readouterr()
     assert captured.out == "" and captured.err.startswith("error: ") and captured.err.count("\n") == 1
     assert sentence in captured.err and not list(tmp_path.iterdir())
+
+
+def test_a_twin_that_was_taught_other_labels_is_refused(
+    model: Path, result: dict, synthetic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([result, result | {"left_out": {"labels": ["squat"], "clips": 10}}])
+    monkeypatch.setattr(report, "evaluate", lambda *args, **kwargs: next(answers))
+    with pytest.raises(ModelContractError, match="must have been taught the same labels"):
+        report.write(model, tmp_path / "a.html", data=synthetic, protocol="odd-even", twin=model)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("text", ["epoch\nten\n", "step,loss\n1,2\n", "epoch,loss\n1,2,3\n", "epoch\ninf\n"])

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -173,6 +177,84 @@ def test_other_clips_cannot_continue_a_run(synthetic: Path, tmp_path: Path) -> N
     text = (made.path / "config.toml").read_text().replace("validation_fold = 0", "validation_fold = 1")
     (made.path / "config.toml").write_text(text)
     with pytest.raises(TrainingDataError, match="must go on with the clips it began with"):
+        train.resume(made.path)
+
+
+def test_other_frames_cannot_continue_a_run(synthetic: Path, tmp_path: Path) -> None:
+    shutil.copytree(synthetic, tmp_path / "data")
+    made = begin(tmp_path / "data", tmp_path / "run")
+    joints = np.load(tmp_path / "data" / "joints.npy")
+    joints[0] += 0.5
+    np.save(tmp_path / "data" / "joints.npy", joints)
+    with pytest.raises(TrainingDataError, match="must go on with the clips it began with"):
+        train.resume(made.path)
+
+
+def test_ctrl_c_before_the_first_checkpoint_leaves_nothing_in_the_way(
+    synthetic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for owner, name in ((Learner, "__init__"), (Journal, "__init__")):
+        with monkeypatch.context() as patch:
+            stop_after(patch, owner, name, 1)
+            with pytest.raises(KeyboardInterrupt):
+                begin(synthetic, tmp_path / "run")
+        assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(
+    synthetic: Path, whole: Run, tmp_path: Path
+) -> None:
+    made = begin(synthetic, tmp_path / "run")
+    for file in made.path.iterdir():
+        if file.name not in ("run.json", "config.toml", "split.csv"):
+            file.unlink()
+    require_same_run(train.resume(made.path, is_exported=False), whole)
+    (made.path / "last.pt").unlink()  # but a run that has learned something has lost it
+    with pytest.raises(TrainingDataError, match=r"must hold a checkpoint last\.pt"):
+        train.resume(made.path)
+
+
+def test_a_checkpoint_that_would_grow_is_not_unpacked(synthetic: Path, tmp_path: Path) -> None:
+    made = begin(synthetic, tmp_path / "run")
+    file = made.path / "last.pt"
+    with zipfile.ZipFile(file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    with pytest.raises(TrainingDataError, match=r"last\.pt is damaged or is not one\. Delete .* and train again"):
+        train.resume(made.path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seed": "x"},
+        {"seed": 10**30},
+        {"subjects": [1]},
+        {"subjects": {"train": ["a"]}},
+        {"data": 5},
+        {"labels": ["a", 3]},
+        {"persons": 7},
+        {"people": {"1": 2}},
+    ],
+)
+def test_a_run_json_of_other_kinds_is_one_sentence(changes: dict, synthetic: Path, tmp_path: Path) -> None:
+    made = begin(synthetic, tmp_path / "run")
+    facts = json.loads((made.path / "run.json").read_text())
+    (made.path / "run.json").write_text(json.dumps(facts | changes))
+    with pytest.raises(TrainingDataError, match="another or damaged"):
+        train.resume(made.path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"rows": []}, {"rows": [{"epoch": 1.0}] * 4}, {"best_epoch": float("inf")}, {"epoch": "x"}, {"epoch": 3}],
+)
+def test_a_checkpoint_whose_epochs_do_not_fit_is_one_sentence(changes: dict, synthetic: Path, tmp_path: Path) -> None:
+    made = begin(synthetic, tmp_path / "run")
+    made.save("last", made.load("last") | changes)
+    with pytest.raises(TrainingDataError, match="the numbers of its epochs"):
         train.resume(made.path)
 
 

@@ -21,7 +21,7 @@ from training import config, export, train
 from training.__main__ import main
 from training.augment import mix
 from training.learner import learning_rate_share
-from training.run import Run
+from training.run import MODEL, Run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -178,13 +178,16 @@ def test_damaged_runs_are_one_sentence(synthetic: Path, tmp_path: Path) -> None:
         trained(synthetic, tmp_path / "run")
     with pytest.raises(TrainingDataError, match=r"has no run\.json"):
         train.resume(tmp_path)
-    checkpoint = made.path / "last.pt"
+    checkpoint, whole = made.path / "last.pt", made.load("last")
     content = checkpoint.read_bytes()
     for damage in (b"", b"no checkpoint", content[: len(content) // 2]):
         checkpoint.write_bytes(damage)
         with pytest.raises(TrainingDataError, match="damaged or is not one"):
             train.resume(made.path)
     torch.save({"network": {}, "epoch": 1, "averaged": {}}, checkpoint)
+    with pytest.raises(TrainingDataError, match="the numbers of its epochs"):
+        train.resume(made.path)
+    torch.save(whole | {"network": {}, "averaged": {}}, checkpoint)
     with pytest.raises(TrainingDataError, match="does not fit its settings"):
         train.resume(made.path)
     checkpoint.unlink()
@@ -233,3 +236,37 @@ def test_mixed_windows_keep_their_shares() -> None:
     )
     assert torch.allclose(mixed_targets.sum(dim=1), torch.ones(6)) and seen.all()
     assert torch.allclose(mixed[:, 0, 0, 0, 0], mixed_targets @ torch.arange(6.0), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("frames=1200", "frames must be from 1 to 1000"),
+        ("interpolated_joints=1000000", "interpolated_joints must be from 1 to 1000"),
+        ("channels=[1000000000, 8, 8]", "at most 4096 units"),
+        ("hidden=[2147483647]", "at most 4096 units"),
+        ("hidden=[8, 8, 8, 8, 8, 8, 8, 8, 8]", "at most 8 layers"),
+        ("interpolated_joints=300", "must stay below 10 MB, but this network's weights alone take"),
+    ],
+)
+def test_a_network_that_no_model_file_takes_is_refused_before_it_is_trained(
+    setting: str, sentence: str, synthetic: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--data", str(synthetic), "--protocol", "odd-even", "--output", str(tmp_path / "run")]
+    assert main(["train", *flags, "--set", "device=cpu", setting]) == 1
+    assert sentence in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+def test_a_model_file_that_was_damaged_or_is_of_another_run_is_written_anew(synthetic: Path, tmp_path: Path) -> None:
+    settings = config.load(assignments=[*SMALL, "epochs=1"])
+    one = train.train(data=synthetic, protocol="odd-even", output=tmp_path / "one", settings=settings, seed=1)
+    other = train.train(data=synthetic, protocol="odd-even", output=tmp_path / "two", settings=settings, seed=2)
+    good = (one.path / MODEL).read_bytes()
+    for wrong in (good[:1000], (other.path / MODEL).read_bytes()):
+        (one.path / MODEL).write_bytes(wrong)
+        train.resume(one.path)
+        assert ModelCard.from_metadata(_metadata(one.path / MODEL), file=MODEL).trained_on["seed"] == 1
+
+
+def _metadata(model: Path) -> dict[str, str]:
+    return {item.key: item.value for item in onnx.load(model).metadata_props}

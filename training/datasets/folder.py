@@ -30,6 +30,8 @@ ALWAYS_KINECT_V2 = tuple(suffix for name in ("ntu", "irds") for suffix in FORMAT
 """Formats whose files need not be opened to know their joints."""
 _OTHER_SIDE = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
 _SIDE = re.compile(rf"(?<![A-Za-z])({'|'.join(_OTHER_SIDE)})(?![a-z])")
+MOST_PIECES = 10_000
+"""Of a part: more than eight hours of three seconds each."""
 SLACK_S = 0.05
 """A part may end so much after its file: a frame, and the rounding of what was typed."""
 
@@ -123,7 +125,7 @@ def _pieces(part: Part, duration_s: float, piece_s: float) -> list[tuple[float, 
     length_s = min(part.end_s, duration_s) - part.start_s
     is_beyond = math.isfinite(part.end_s) and part.end_s > duration_s + SLACK_S  # the reader refuses it
     count = round(length_s / piece_s) if piece_s and not is_beyond else 1
-    if count < 2:
+    if count < 2 or count > MOST_PIECES:  # so many are a clock that leapt: the part as a whole is refused
         return [(part.start_s, part.end_s)]
     edges = [round(part.start_s + length_s * share / count, 3) for share in range(count + 1)]
     return list(zip(edges, [*edges[1:-1], part.end_s]))

@@ -14,10 +14,12 @@ is its beginning, and its end.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -33,6 +35,7 @@ LARGEST_TABLE = 16 << 20
 LONGEST_TEXT = 200
 """Characters of a label or a person's name."""
 SUFFIXES = tuple(dict.fromkeys(suffix for row in FORMATS.values() for suffix in row.suffixes))
+_SEPARATOR = re.compile(r"sep=.", re.IGNORECASE)
 _NAME = re.compile(r"(?P<subject>.+)_(?P<take>[^_]+)")
 
 
@@ -114,7 +117,9 @@ def _from_table(root: Path, table: Path) -> Iterator[Part]:
     if table.stat().st_size > LARGEST_TABLE:
         raise TrainingDataError(f"The table {table} must have at most {LARGEST_TABLE >> 20} MiB, but is larger.")
     lines = io.StringIO(_decoded(table.read_bytes()), newline="")
-    header = lines.readline()
+    first, header = 1, lines.readline()
+    while header and (not header.strip() or _SEPARATOR.fullmatch(header.strip())):  # "sep=;" is a word to Excel
+        first, header = first + 1, lines.readline()
     delimiter = max(",;\t", key=header.count)  # Excel writes what the country's settings say
     names = [name.strip().lower() for name in next(csv.reader([header], delimiter=delimiter), [])]
     missing = [column for column in COLUMNS[:3] if column not in names]
@@ -122,9 +127,18 @@ def _from_table(root: Path, table: Path) -> Iterator[Part]:
         raise TrainingDataError(
             f"The first line of {table} must name the columns {', '.join(COLUMNS)}, but {missing[0]} is missing."
         )
+    twice = [column for column in COLUMNS if names.count(column) > 1]
+    if twice:
+        raise TrainingDataError(f"The first line of {table} must name each column once, but has {twice[0]} twice.")
     count = 0
     try:
-        for number, cells in enumerate(csv.reader(lines, delimiter=delimiter), start=2):
+        for number, cells in enumerate(csv.reader(lines, delimiter=delimiter), start=first + 1):
+            if any(cell.strip() for cell in cells[len(names) :]):
+                raise TrainingDataError(
+                    f"{table}, line {number}: a line must have at most {len(names)} cells like the first one, found "
+                    f"{len(cells)}.",
+                    remedy='Put what has a comma in it into quotes ("1,5"), or write a point.',
+                )
             if any(cell.strip() for cell in cells):
                 count += 1
                 yield _row(root, f"{table}, line {number}", dict(zip(names, cells)))
@@ -137,6 +151,8 @@ def _from_table(root: Path, table: Path) -> Iterator[Part]:
 
 
 def _decoded(content: bytes) -> str:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # Excel's "Unicode text"
+        return content.decode("utf-16", errors="replace")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -163,9 +179,10 @@ def _seconds(where: str, column: str, text: str, *, empty: float) -> float:
     value = 0.0
     for part in text.replace(",", ".").split(":"):
         try:
-            value = 60 * value + float(part)
+            number = float(part)
         except ValueError:
-            value = math.nan
+            number = math.nan
+        value = 60 * value + number if number >= 0 else math.nan
     if not (math.isfinite(value) and value >= 0):
         raise TrainingDataError(
             f"{where}: the {column} must be a time from the first frame, such as 62.5 or 1:02.5, found '{text[:40]}'."
@@ -185,7 +202,8 @@ def _inside(root: Path, where: str, name: str) -> str:
 
 
 def _text(text: str) -> str:
-    return " ".join(text.split())
+    """One way to write a name: macOS takes the letters of file names apart (é is e and an accent)."""
+    return unicodedata.normalize("NFC", " ".join(text.split()))
 
 
 def _check_spelling(root: Path, what: str, texts: Iterable[str]) -> None:
