@@ -52,6 +52,8 @@ SCORES_EVERY_S = 0.1
 NOTICE_S = 8.0
 """How long a sentence of the window's own stays when nobody closes it."""
 MODEL_SUFFIX = ".onnx"
+KINECT_AWAITED = "What is open stays until the Kinect sends frames."
+KINECT_IN_USE = "The Kinect is in use already; where it does not answer, the app tries again by itself."
 
 
 class MainWindow(QMainWindow):
@@ -224,6 +226,7 @@ class MainWindow(QMainWindow):
         self.menu.model_chosen.connect(lambda name: self.open_file(MODELS[name], is_kept=False))
         self.menu.opened.connect(self._ask_for_file)
         self.menu.demo.triggered.connect(lambda: self.session.open_demo())
+        self.menu.kinect.triggered.connect(self._use_kinect)
         self.menu.save.triggered.connect(self._ask_where_to_save)
         self.menu.play.triggered.connect(self.transport.toggle)
         self.menu.back.triggered.connect(lambda: self.transport.step(-1))
@@ -282,6 +285,11 @@ class MainWindow(QMainWindow):
     def _show_title(self) -> None:
         name = self.view.source.name if self.view.source else ""
         self.setWindowTitle(name or "Opening …")
+
+    def _use_kinect(self) -> None:
+        is_in_use = self.session.choice.kind == "kinect"
+        self.notify(KINECT_IN_USE if is_in_use else KINECT_AWAITED, Severity.INFO)
+        self.session.open_kinect()
 
     def _show_calibration(self) -> None:
         if self.calibration is None:

@@ -48,6 +48,7 @@ class Menu(QObject):
         self.record = self._switch(recording, "&Record the skeletons", "R", is_on=False)
         self.video = self._switch(recording, "With the color &video", "", is_on=False)
         sensor = bar.addMenu("&Sensor")
+        self.kinect = self._action(sensor, "Use the &Kinect", "")
         self.calibrate = self._action(sensor, "&Calibrate …", "Ctrl+K")
         self.heat = self._switch(show, "Joint &heat", "H", is_on=True)
         self._heat_kinds = self._add_heat_kinds(show.addMenu("Heat &shows"))

@@ -25,7 +25,8 @@ from skeleton.errors import AppError, InternalError, RecordingError
 
 LOGGER = logging.getLogger(__name__)
 STOPPED_S = 2.0
-"""A pipeline that was told to stop gets this long when the app ends."""
+"""A pipeline that was told to stop gets this long when the app ends or its sensor is opened again."""
+NO_KINECT = "The demo plays instead; Sensor > Use the Kinect opens the Kinect again."
 
 
 class LivePipeline(Protocol):
@@ -149,7 +150,7 @@ class Session:
         view, revision = first_view or self._pipeline.poll(), self.revision
         self._judge_model(view)
         if view.status is SourceStatus.FAILED and self._choice.can_fall_back:
-            self._problems += [banner.text for banner in view.banners]
+            self._problems += [*(banner.text for banner in view.banners), NO_KINECT]
             self._fall_back()
         # Whoever sees a new revision forgets the old pipeline, and must not be shown its last view as the first one.
         return view if self.revision == revision else self._pipeline.poll()
@@ -194,6 +195,17 @@ class Session:
     def open_demo(self) -> None:
         """Opens the demo, with the model that is in use."""
         self._try(dataclasses.replace(self._choice, kind="demo", can_fall_back=False))
+
+    def open_kinect(self) -> None:
+        """Opens the Kinect, with the model that is in use; one that is open or being opened is left alone."""
+        if self._candidate is not None and self._candidate[0].kind == "kinect":
+            return
+        self._drop_candidate()
+        if self._choice.kind == "kinect":  # where it does not answer, its pipeline tries again by itself
+            return
+        for thread in self._stopping:  # a sensor must be closed before it is opened again
+            thread.join(STOPPED_S)
+        self._try(dataclasses.replace(self._choice, kind="kinect", can_fall_back=False))
 
     def open_model(self, path: Path) -> None:
         """Opens a model, on the source that is in use."""

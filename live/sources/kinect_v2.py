@@ -32,7 +32,7 @@ HELD = {
 }
 """What Windows answers (HRESULT) where a device or file belongs to another program."""
 HELD_SENTENCE = "The Kinect must be free for this app, but another program holds it."
-HELD_REMEDY = "Close other programs that use it, such as Kinect Studio or OpenNI; the app tries again by itself."
+CLOSE_OTHERS = "Close other programs that use it, such as Kinect Studio or OpenNI"
 AVAILABLE_S = 3.0
 """A sensor that is plugged in answers within this time of being opened."""
 MAPPING_S = 1.0
@@ -148,7 +148,9 @@ class KinectV2Source(Source):
             self._reader = binding.KinectReader(on_frame=self._arrivals.put, on_error=self._arrivals.fail)
         except (ValueError, OSError, binding.COMError) as error:  # "NULL COM pointer access": the SDK has no sensor
             if _hresult(error) in HELD:
-                raise SourceUnavailable(HELD_SENTENCE, remedy=HELD_REMEDY) from None
+                raise SourceUnavailable(
+                    HELD_SENTENCE, remedy=f"{CLOSE_OTHERS}, then open the Kinect again."
+                ) from None
             raise _no_sensor(f"the Kinect runtime gives none ({_said(error)})") from None
         if not _becomes_true(lambda: self._reader.is_available, within_s=self._available_s):
             raise _no_sensor("none answers")
@@ -180,7 +182,7 @@ class KinectV2Source(Source):
         """Why no frame comes, once it is more than a pause; a computer that slept since it asked, asks once more."""
         error = self._arrivals.error
         if error is not None and _hresult(error) in HELD:
-            return SourceLost(HELD_SENTENCE, remedy=HELD_REMEDY)
+            return SourceLost(HELD_SENTENCE, remedy=f"{CLOSE_OTHERS}; the app tries again by itself.")
         if error is not None:
             return SourceLost(
                 f"The Kinect must send frames, but its driver failed: {_said(error)}.", remedy=RECONNECT

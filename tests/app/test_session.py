@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.session import Choice, Session
+from app.session import NO_KINECT, Choice, Session
 from live.sources.base import Position, SourceStatus, Transport
 from live.sources.table import SourceOptions
 from live.view import Banner, PipelineView, Severity
@@ -135,10 +135,38 @@ def test_a_sensor_is_closed_before_it_is_opened_again() -> None:
     opened.session.close()
 
 
+def test_the_kinect_can_be_used_again_once_the_demo_took_its_place() -> None:
+    opened = Opened(FAILED, view(person(1)), FAILED, PipelineView(), kind="kinect", can_fall_back=True)
+    opened.session.poll()
+    opened.session.take_problems()
+    opened.session.open_kinect()
+    assert opened.session.poll().people and opened.session.choice.kind == "demo"
+    assert opened.session.take_problems() == ["No such recording."]
+    opened.session.open_kinect()
+    opened.session.open_kinect()  # it is being opened: a sensor is never opened twice
+    assert [choice.kind for choice in opened.choices] == ["kinect", "demo", "kinect", "kinect"]
+    opened.pipelines[3].shown = view(person(1), person(2))
+    assert len(opened.session.poll().people) == 2 and opened.session.choice.kind == "kinect"
+    opened.session.open_kinect()
+    assert len(opened.choices) == 4  # it is open
+    opened.session.close()
+    assert [one.stops for one in opened.pipelines] == [1, 1, 1, 1]
+
+
+def test_the_kinect_that_is_open_is_a_choice_too_and_the_last_one_wins() -> None:
+    opened = Opened(view(person(1), position=None), PipelineView(), kind="kinect")
+    opened.session.open_recording(Path("next.csv"))
+    opened.session.open_kinect()
+    opened.pipelines[1].shown = view(person(1), person(2))
+    assert len(opened.session.poll().people) == 1 and opened.session.choice.kind == "kinect"
+    opened.session.close()
+    assert [one.stops for one in opened.pipelines] == [1, 1]
+
+
 def test_without_a_sensor_auto_shows_the_demo_and_says_why() -> None:
     opened = Opened(FAILED, view(person(1)), kind="kinect", can_fall_back=True)
     opened.session.poll()
     assert opened.choices[1].kind == "demo"
     assert opened.session.poll().status is SourceStatus.STREAMING
-    assert opened.session.take_problems() == ["No such recording."]
+    assert opened.session.take_problems() == ["No such recording.", NO_KINECT]
     opened.session.close()

@@ -24,7 +24,7 @@ from app.session import Session
 from app.timeline import Timeline
 from live.heat_kinds import HeatKind
 from live.sources.base import Position, SourceStatus, Transport
-from live.view import ActionEvent, Banner, Severity
+from live.view import ActionEvent, Banner, PipelineView, Severity
 from tests.app.fakes import DEMO, REPLAY, FakePipeline, event, person, view
 
 Wait = Callable[[Callable[[], bool]], None]
@@ -122,6 +122,22 @@ def test_the_menu_chooses_what_the_heat_shows_and_asks_for_evidence_only_then(
     assert not pipeline.explains  # no heat, no evidence
     window.show_heat(HeatKind.COUPLED)  # as the flag does
     assert window.presenter.shows_heat and window.menu.heat_kind is HeatKind.COUPLED
+
+
+def test_the_menu_opens_the_kinect_and_what_is_open_stays_until_it_delivers(
+    session: Session, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sensor = FakePipeline(PipelineView())
+    monkeypatch.setattr(session, "_make", lambda _: sensor)
+    window.menu.kinect.trigger()
+    window.tick()
+    assert session.choice.kind == "replay" and any("until the Kinect" in text for text in window.banners.texts)
+    sensor.shown = view(person(1), person(2), source=dataclasses.replace(DEMO, kind="kinect"), position=None)
+    window.tick()
+    assert session.choice.kind == "kinect" and len(window.view.people) == 2
+    window.menu.kinect.trigger()
+    window.tick()
+    assert any("in use already" in text for text in window.banners.texts) and sensor.starts == 1
 
 
 def test_only_a_recording_can_be_compared(session: Session, window: MainWindow) -> None:
