@@ -56,9 +56,10 @@ class RecordControl(QObject):
         """
         before, self._shown = self._shown, view
         is_running = view is not None and view.is_running
+        goes_on = view is not None and is_running and before is not None and view.path == before.path
         self._record.setChecked(is_running)
         self._video.setEnabled(not is_running)
-        if is_replaced and before is not None and before.is_running:
+        if is_replaced and before is not None and before.is_running and not goes_on:
             self._notify(outcome(before, is_replaced=True), Severity.INFO)
         elif view is not None and view.is_closed and not (before is not None and before.is_closed):
             self._notify(outcome(view), Severity.INFO)

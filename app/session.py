@@ -19,7 +19,7 @@ from typing import Protocol
 from live.engine import fitting_joints
 from live.sources.base import SourceStatus, Transport
 from live.sources.table import SourceOptions
-from live.view import PipelineView, Severity
+from live.view import PipelineView, RecordingView, Severity
 from models.card import ModelCard
 from skeleton.errors import AppError, InternalError, RecordingError
 
@@ -118,7 +118,7 @@ class Session:
         self._loading: _Loading | None = None
         self._problems: list[str] = []
         self._stopping: list[threading.Thread] = []
-        self._explains = False
+        self._explains = self._records_video = False
         self.revision = 0
         """Changes whenever another pipeline takes over: what was shown of the old one means nothing then."""
 
@@ -151,7 +151,7 @@ class Session:
         self._judge_model(view)
         if view.status is SourceStatus.FAILED and self._choice.can_fall_back:
             self._problems += [*(banner.text for banner in view.banners), NO_KINECT]
-            self._fall_back()
+            self._fall_back(view.recording)
         # Whoever sees a new revision forgets the old pipeline, and must not be shown its last view as the first one.
         return view if self.revision == revision else self._pipeline.poll()
 
@@ -173,7 +173,7 @@ class Session:
                 pipeline.explain(is_wanted)
 
     def record(self, path: Path, *, with_video: bool = False) -> None:
-        """Records what is open, until :meth:`stop_recording` or until something else is opened.
+        """Records what is open, or the demo that takes its place, until :meth:`stop_recording` or another opening.
 
         Raises:
             RecordingError: The path cannot be a recording, one runs already, or nothing is open.
@@ -181,6 +181,7 @@ class Session:
         if self._pipeline is None:
             raise RecordingError("A source must be open to be recorded, but none is yet.")
         self._pipeline.record(path, with_video=with_video)
+        self._records_video = with_video
 
     def stop_recording(self) -> None:
         """Ends the recording, if one runs."""
@@ -280,9 +281,15 @@ class Session:
         self._choice, self._pipeline = choice, pipeline
         self.revision += 1
 
-    def _fall_back(self) -> None:
+    def _fall_back(self, recording: RecordingView | None) -> None:
+        """Shows the demo; a recording that was asked for and waits for its first frame goes on with it."""
         choice = dataclasses.replace(self._choice, kind="demo", can_fall_back=False)
         self._take_over(choice, self._made(choice))
+        if recording is not None and recording.is_running and not recording.frames:
+            try:
+                self.record(recording.path, with_video=self._records_video)
+            except RecordingError as error:
+                self._problems.append(str(error))
 
     def _drop_candidate(self) -> None:
         if self._candidate is not None:

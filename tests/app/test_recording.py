@@ -140,6 +140,16 @@ def test_opening_something_else_ends_the_recording_and_says_so(
     assert banners(window) == ["Recorded 75.9 s to a.mcap; ended because something else was opened."]
 
 
+def test_nothing_is_said_of_a_recording_that_goes_on_with_what_was_opened(
+    window: MainWindow, session: Session, pipeline: FakePipeline
+) -> None:
+    pipeline.shown = dataclasses.replace(pipeline.shown, recording=RecordingView(RUNNING.path))
+    window.tick()
+    session.revision += 1
+    window.tick()
+    assert banners(window) == [] and window.menu.record.isChecked()
+
+
 def test_two_recordings_of_one_second_have_two_names(tmp_path: Path) -> None:
     names = set()
     for _ in range(3):

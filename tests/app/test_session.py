@@ -135,6 +135,34 @@ def test_a_sensor_is_closed_before_it_is_opened_again() -> None:
     opened.session.close()
 
 
+def test_a_recording_goes_on_with_the_demo_that_takes_the_kinects_place() -> None:
+    opened = Opened(PipelineView(), PipelineView(), kind="kinect", can_fall_back=True)
+    kinect, demo = opened.pipelines
+    opened.session.record(Path("a.mcap"), with_video=True)
+    kinect.shown = dataclasses.replace(FAILED, recording=kinect.shown.recording)
+    shown = opened.session.poll()
+    assert demo.recordings == [(Path("a.mcap"), True)]
+    assert shown.recording is not None and shown.recording.is_running
+    opened.session.close()
+
+
+@pytest.mark.parametrize("why", ["stopped before", "has frames"])
+def test_a_recording_does_not_go_on_with_the_demo_where_it(why: str) -> None:
+    opened = Opened(PipelineView(), PipelineView(), kind="kinect", can_fall_back=True)
+    kinect, demo = opened.pipelines
+    opened.session.record(Path("a.mcap"))
+    if why == "stopped before":
+        opened.session.stop_recording()
+    assert kinect.shown.recording is not None
+    frames = 0 if why == "stopped before" else 75
+    kinect.shown = dataclasses.replace(
+        FAILED, recording=dataclasses.replace(kinect.shown.recording, frames=frames, is_closed=False)
+    )
+    opened.session.poll()
+    assert demo.recordings == []
+    opened.session.close()
+
+
 def test_the_kinect_can_be_used_again_once_the_demo_took_its_place() -> None:
     opened = Opened(FAILED, view(person(1)), FAILED, PipelineView(), kind="kinect", can_fall_back=True)
     opened.session.poll()
