@@ -249,9 +249,9 @@ class Session:
         return None
 
     def _judge_model(self, view: PipelineView) -> None:
-        """Takes a loaded model into use where it fits the source that is open."""
+        """Takes a loaded model into use where it fits the source that is open; one that is opening is waited for."""
         loading = self._loading
-        if loading is None or loading.is_alive():
+        if loading is None or loading.is_alive() or self._candidate is not None:
             return
         self._loading = None
         try:

@@ -101,6 +101,34 @@ def test_a_new_model_goes_on_where_the_recording_was() -> None:
     opened.session.close()
 
 
+@pytest.mark.parametrize("is_model_first", [False, True])
+def test_the_last_model_chosen_is_kept_by_a_recording_that_is_still_opening(is_model_first: bool) -> None:
+    opened = Opened(view(person(1)), PipelineView(), view(person(1), person(2)))
+    if is_model_first:
+        opened.session.open_model(Path("second.onnx"))
+    opened.session.open_recording(Path("next.csv"))
+    if not is_model_first:
+        opened.session.open_model(Path("second.onnx"))
+    opened.wait_for_model()
+    opened.pipelines[1].shown = view(person(1))
+    assert len(opened.session.poll().people) == 2
+    assert opened.session.choice == opened.choices[-1]
+    assert opened.session.choice.model == Path("second.onnx")
+    assert opened.session.choice.source.recording == Path("next.csv")
+    opened.session.close()
+
+
+def test_a_model_is_taken_into_use_though_the_recording_that_was_opening_fails() -> None:
+    opened = Opened(view(person(1)), PipelineView(), view(person(1), person(2)))
+    opened.session.open_recording(Path("next.csv"))
+    opened.session.open_model(Path("second.onnx"))
+    opened.wait_for_model()
+    opened.pipelines[1].shown = FAILED
+    assert len(opened.session.poll().people) == 2
+    assert opened.session.choice.model == Path("second.onnx") and opened.session.choice.source.recording is None
+    opened.session.close()
+
+
 @pytest.mark.parametrize(
     ("card", "words"),
     [
