@@ -10,12 +10,14 @@ from app.session import Choice
 from app.wording import clock, numbers, readable
 from live.comparison import Comparison, ComparisonRun, Difference, Pair, Progress
 from live.view import ActionEvent
+from skeleton.errors import ConfigError
 
 if TYPE_CHECKING:
     from live.recognizer import Recognizer
     from live.sources.base import Source
 
 COLUMNS = ("Person", "Action", "Live", "Offline", "Difference")
+ONLY_RECORDINGS = "Live and offline can be compared for a recording only: open one first."
 OFFLINE_SHARE = 0.2
 """Of the progress bar: without waiting for the recording's own speed it is the shorter way."""
 
@@ -33,8 +35,20 @@ class Row:
     differs: bool
 
 
+def name_of(choice: Choice) -> str:
+    """Returns what is compared, for people: the recording and the model; nothing where it is no recording."""
+    recording = choice.source.recording
+    return f"{recording.name}, with {choice.model.name}" if choice.kind == "replay" and recording is not None else ""
+
+
 def run_of(choice: Choice) -> ComparisonRun:
-    """Returns a comparison of the recording that is open, with the model that is open; not yet started."""
+    """Returns a comparison of a recording with a model; not yet started.
+
+    Raises:
+        ConfigError: The choice is no recording.
+    """
+    if choice.kind != "replay":
+        raise ConfigError(ONLY_RECORDINGS)
 
     def source(speed: float) -> Source:
         from live.sources.table import SOURCES

@@ -21,7 +21,7 @@ from PyQt5.QtWidgets import (
 )
 
 from app import theme
-from app.comparison import COLUMNS, progress_share, progress_text, rows_of, run_of, verdict
+from app.comparison import COLUMNS, name_of, progress_share, progress_text, rows_of, run_of, verdict
 from app.session import Choice, Session
 from live.comparison import Comparison, ComparisonRun
 from live.sources.base import Transport
@@ -40,7 +40,7 @@ CANCELED = "Canceled; nothing was compared."
 
 
 class ComparisonDialog(QDialog):
-    """Compares for whatever recording is open; it stays open beside the window, which goes on.
+    """Compares for the recording that was open when it was shown; it stays open beside the window, which goes on.
 
     Args:
         session: Knows what is open.
@@ -53,7 +53,7 @@ class ComparisonDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Compare live with offline")
-        self._session, self._make = session, make
+        self._session, self._make, self._choice = session, make, session.choice
         self._run: ComparisonRun | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_MS)
@@ -63,8 +63,8 @@ class ComparisonDialog(QDialog):
     def open_anew(self) -> None:
         """Shows the dialog, for the recording that is open now unless a comparison runs."""
         if self._run is None:
-            recording = self._session.choice.source.recording
-            self.name.setText(recording.name if recording is not None else "")
+            self._choice = self._session.choice  # kept: what is opened beside the dialog has another name
+            self.name.setText(name_of(self._choice))
             self._say(INTENT)
             self.table.setRowCount(0)
         self.show()
@@ -91,9 +91,13 @@ class ComparisonDialog(QDialog):
             self._cancel()
             self._say(CANCELED)
             return
-        self._session.command(Transport(play=False))  # both at once would drop frames
         self.table.setRowCount(0)
-        self._run = self._make(self._session.choice)
+        try:
+            self._run = self._make(self._choice)
+        except AppError as error:
+            self._say(str(error))
+            return
+        self._session.command(Transport(play=False))  # both at once would drop frames
         self._run.start()
         self.action.setText("&Cancel")
         self._timer.start()

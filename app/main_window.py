@@ -302,7 +302,9 @@ class MainWindow(QMainWindow):
 
     def _show_comparison(self) -> None:
         if self.session.choice.kind != "replay":
-            self.notify("Live and offline can be compared for a recording only: open one first.", Severity.INFO)
+            from app.comparison import ONLY_RECORDINGS
+
+            self.notify(ONLY_RECORDINGS, Severity.INFO)
             return
         if self.comparison is None:
             from app.comparison_dialog import ComparisonDialog  # most runs never open it

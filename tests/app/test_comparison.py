@@ -111,7 +111,9 @@ class Waiting:
 def session() -> Session:
     pipeline = FakePipeline()
     made = Session(
-        lambda _: pipeline, lambda *_: CARD, Choice("replay", SourceOptions(recording=Path("wave.csv")), Path())
+        lambda _: pipeline,
+        lambda *_: CARD,
+        Choice("replay", SourceOptions(recording=Path("wave.csv")), Path("tiny.onnx")),
     )
     made.start()
     made.commands = pipeline.commands  # type: ignore[attr-defined]
@@ -129,7 +131,8 @@ def test_it_pauses_the_playback_shows_how_far_it_is_and_then_the_table(
 ) -> None:
     run = Waiting(Comparison((SAME, GONE), 90, 2))
     dialog = opened(session, run)
-    assert (dialog.name.text(), dialog.sentence.text(), dialog.table.rowCount()) == ("wave.csv", INTENT, 0)
+    assert dialog.name.text() == "wave.csv, with tiny.onnx"
+    assert (dialog.sentence.text(), dialog.table.rowCount()) == (INTENT, 0)
     QTest.mouseClick(dialog.action, Qt.LeftButton)
     assert session.commands == [Transport(play=False)]  # type: ignore[attr-defined]
     assert "25%" in dialog.sentence.text() and dialog.action.text() == "&Cancel"
@@ -138,6 +141,38 @@ def test_it_pauses_the_playback_shows_how_far_it_is_and_then_the_table(
     assert dialog.sentence.text() == verdict(run.outcome) and dialog.action.text() == "&Compare"  # type: ignore[arg-type]
     assert [dialog.table.item(1, column).text() for column in (1, 4)] == ["deep squat", "only offline"]
     assert dialog.table.item(0, 4).foreground().color() != dialog.table.item(1, 4).foreground().color()
+    dialog.end()
+
+
+def test_it_compares_the_recording_it_names_whatever_is_opened_meanwhile(
+    application: QApplication, session: Session
+) -> None:
+    made: list[Choice] = []
+
+    def make(choice: Choice) -> Waiting:
+        made.append(choice)
+        return Waiting()
+
+    dialog = ComparisonDialog(session, make=make)  # type: ignore[arg-type]
+    dialog.open_anew()
+    session._choice = Choice("demo", SourceOptions(recording=Path("wave.csv")), Path("gestures.onnx"))
+    QTest.mouseClick(dialog.action, Qt.LeftButton)
+    assert dialog.name.text() == "wave.csv, with tiny.onnx"
+    assert [(one.kind, one.source.recording, one.model) for one in made] == [
+        ("replay", Path("wave.csv"), Path("tiny.onnx"))
+    ]
+    dialog.end()
+
+
+@pytest.mark.parametrize("kind", ["demo", "kinect"])
+def test_what_is_no_recording_is_refused(application: QApplication, session: Session, kind: str) -> None:
+    session._choice = Choice(kind, SourceOptions(recording=Path("wave.csv")), Path("tiny.onnx"))
+    dialog = ComparisonDialog(session)
+    dialog.open_anew()
+    QTest.mouseClick(dialog.action, Qt.LeftButton)
+    assert "for a recording only" in dialog.sentence.text() and "wave" not in dialog.name.text()
+    assert dialog.action.text() == "&Compare" and dialog._run is None
+    assert session.commands == []  # type: ignore[attr-defined]
     dialog.end()
 
 
