@@ -83,6 +83,7 @@ class MainWindow(QMainWindow):
         self._revision = session.revision
         self._is_settled = False
         self._build()
+        self.transport.begin_anew(speed=session.choice.source.speed)
         self._connect()
         self._restore()
         self._news, self._painting = -1, Interlude()
@@ -113,6 +114,7 @@ class MainWindow(QMainWindow):
             self.presenter = self.presenter.anew()
             self._closed_banners.clear()
             self._due.clear()
+            self.transport.begin_anew(speed=self.session.choice.source.speed)
         if self.view.model is not None and not self._is_settled:
             # Everything big is loaded. Left among the garbage collector's oldest, it would be walked through for tens
             # of milliseconds every minute, in the middle of a frame.

@@ -55,6 +55,12 @@ class TransportBar(QFrame):
         self.play.setIcon(icon("play"))
         self.show_state(TransportState(), ())
 
+    def begin_anew(self, *, speed: float) -> None:
+        """Forgets the source before; this one plays ``speed`` times as fast as it was, unless it says otherwise."""
+        self.speed.hidePopup()
+        self.speed.setCurrentIndex(nearest_speed(speed))
+        self.timeline.is_dragged = False
+
     def show_state(self, state: TransportState, events: Sequence[ActionEvent]) -> None:
         """Shows where playback stands."""
         if state.is_playing != self._state.is_playing:

@@ -24,6 +24,7 @@ from app.session import Session
 from app.timeline import Timeline
 from live.heat_kinds import HeatKind
 from live.sources.base import Position, SourceStatus, Transport
+from live.sources.table import SourceOptions
 from live.view import ActionEvent, Banner, PipelineView, Severity
 from tests.app.fakes import DEMO, REPLAY, FakePipeline, event, person, view
 
@@ -67,6 +68,26 @@ def test_speed_and_loop_are_asked_for(window: MainWindow, pipeline: FakePipeline
     window.transport.speed.activated.emit(0)
     QTest.mouseClick(window.transport.loop, Qt.LeftButton)
     assert pipeline.commands == [Transport(speed=0.25), Transport(loop=True)]
+
+
+@pytest.mark.parametrize("speed", [1.0, 2.0])
+def test_another_source_begins_at_the_speed_it_is_opened_with_and_nobody_drags_its_slider(
+    window: MainWindow, session: Session, pipeline: FakePipeline, speed: float
+) -> None:
+    shows(window, pipeline, person(1), position=Position(2.0, 60, speed=4.0))
+    slider = window.transport.timeline
+    QTest.mousePress(slider, Qt.LeftButton, Qt.NoModifier, QPoint(slider.width() // 2, slider.height() - 11))
+    assert slider.is_dragged and window.transport.speed.currentText() == "4×"
+    session._choice = dataclasses.replace(session.choice, source=SourceOptions(speed=speed))
+    session.revision += 1
+    shows(window, pipeline, person(1), source=DEMO, position=None)
+    assert not slider.is_dragged and window.transport.speed.currentText() == f"{speed:g}×"
+    window.transport.speed.setCurrentIndex(0)  # by a person: the demo does not say how fast it is
+    shows(window, pipeline, person(1), source=DEMO, position=None)
+    assert window.transport.speed.currentText() == "0.25×"
+    session.revision += 1
+    shows(window, pipeline, person(1), time_s=3.0, position=Position(3.0, 90))
+    assert slider.value() == 3000
 
 
 def test_a_click_on_an_event_goes_to_its_start(window: MainWindow, pipeline: FakePipeline) -> None:
