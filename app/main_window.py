@@ -346,7 +346,9 @@ class MainWindow(QMainWindow):
         except OSError as error:
             self.notify(f"The events could not be saved to {path}: {error.strerror or error}.")
         else:
-            self.notify(f"Saved {len(self.presenter.events)} events to {path}.", Severity.INFO)
+            kept, left_out = len(self.presenter.events), self.presenter.events_left_out
+            what = f"the last {kept} of {kept + left_out} events" if left_out else f"{kept} events"
+            self.notify(f"Saved {what} to {path}.", Severity.INFO)
 
     def _restore(self) -> None:
         geometry = self._settings.value("geometry")

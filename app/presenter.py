@@ -53,6 +53,8 @@ class Presenter:
         self.is_mirrored = False
         self.events: deque[ActionEvent] = deque(maxlen=most_events)
         self.events_revision = 0
+        self.events_left_out = 0
+        """How many of the oldest have left the list."""
         self._chosen: int | None = None  # the number of a person: the tracking id may change
         self._stage: Stage | None = None
         self._info: SourceInfo | None = None
@@ -278,6 +280,7 @@ class Presenter:
             if (known.people, known.label, known.start_s) == (event.people, event.label, event.start_s):
                 self.events[index] = event
                 return
+        self.events_left_out += len(self.events) == self.events.maxlen
         self.events.append(event)
 
 

@@ -295,6 +295,14 @@ def test_the_event_list_is_bounded() -> None:
     assert (len(presenter.events), presenter.events[-1].start_s) == (MOST_EVENTS, MOST_EVENTS + 49)
 
 
+def test_events_that_left_the_list_are_counted_and_an_end_is_no_event_of_its_own() -> None:
+    presenter = presented(view())
+    for index in range(MOST_EVENTS + 50):
+        presenter.take(view(events=(event(start_s=float(index)), event(start_s=float(index), end_s=index + 0.5))))
+    assert presenter.events_left_out == 50
+    assert presenter.anew().events_left_out == 0
+
+
 def test_another_source_keeps_the_switches_and_drops_the_events() -> None:
     presenter = presented(view(person(1), events=(event(),)))
     presenter.shows_heat, presenter.is_mirrored = False, True

@@ -20,6 +20,7 @@ from app.banner import MOST_BANNERS
 from app.logs import ExceptionHooks
 from app.main_window import NOTICE_S, MainWindow
 from app.options import MODELS
+from app.presenter import MOST_EVENTS
 from app.session import Session
 from app.timeline import Timeline
 from live.heat_kinds import HeatKind
@@ -306,6 +307,26 @@ def test_saved_events_end_now_when_they_still_go_on(
         "1.000,3.000,102,deep_squat,0.900,12.2,",
         "2.000,4.000,101,deep_squat,0.900,,",
     ]
+
+
+@pytest.mark.parametrize(
+    ("events", "words"),
+    [(MOST_EVENTS, f"Saved {MOST_EVENTS} events to"), (600, "Saved the last 500 of 600 events to")],
+)
+def test_saved_events_say_how_many_of_the_oldest_are_missing(
+    window: MainWindow, pipeline: FakePipeline, tmp_path: Path, events: int, words: str
+) -> None:
+    happened = tuple(event(start_s=float(at_s), end_s=at_s + 0.5) for at_s in range(events))
+    shows(window, pipeline, person(1), events=happened)
+    window.save_events(tmp_path / "events.csv")
+    assert len((tmp_path / "events.csv").read_text().splitlines()) == 1 + MOST_EVENTS
+    window.tick()
+    assert any(text.startswith(words) for text in window.banners.texts)
+    session = window.session
+    session.revision += 1
+    shows(window, pipeline, person(1), events=happened[:2])
+    window.save_events(tmp_path / "events.csv")
+    assert any(text.startswith("Saved 2 events to") for text in window._notices)
 
 
 def test_events_that_cannot_be_saved_are_a_sentence(window: MainWindow, tmp_path: Path) -> None:
