@@ -8,7 +8,7 @@ from PyQt5.QtCore import Qt, pyqtSignal
 from PyQt5.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from app import theme
-from live.view import Banner, Severity
+from live.view import Banner, Severity, loudest_first
 
 MOST_BANNERS = 3
 """More at once would push the picture out of the window; the loudest come first."""
@@ -34,8 +34,8 @@ class BannerStack(QFrame):
         return [banner.text for banner in self._shown]
 
     def show_banners(self, banners: Sequence[Banner]) -> None:
-        """Shows these sentences and no others."""
-        wanted = tuple(banners[:MOST_BANNERS])
+        """Shows these sentences and no others; of many the loudest."""
+        wanted = loudest_first(banners)[:MOST_BANNERS]
         if wanted == self._shown:
             return
         self._shown = wanted

@@ -23,14 +23,13 @@ from live.view import (
     PersonView,
     PipelineView,
     RecordingView,
-    Severity,
     Statistics,
+    loudest_first,
 )
 from skeleton.frames import BodyFrame
 
 MOST_EVENTS = 1024
 """Events that wait for a window; six people cannot start and end as many in a minute."""
-_LOUDNESS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,7 +172,7 @@ class Board:
                 people=() if silence else self._people,
                 events=events,
                 position=self._position,
-                banners=tuple(sorted(banners, key=lambda banner: _LOUDNESS[banner.severity])),
+                banners=loudest_first(banners),
                 statistics=self._statistics(now_s, unrecognized),
                 recording=recording,
                 evidence=() if silence else self._evidence,

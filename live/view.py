@@ -6,6 +6,7 @@ arrive exactly once each.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -165,6 +166,9 @@ class Severity(Enum):
     ERROR = "error"
 
 
+_LOUDEST_FIRST = (Severity.ERROR, Severity.WARNING, Severity.INFO)
+
+
 @dataclass(frozen=True, slots=True)
 class Banner:
     """A sentence shown above the picture until its cause is gone.
@@ -176,6 +180,11 @@ class Banner:
 
     severity: Severity
     text: str
+
+
+def loudest_first(banners: Iterable[Banner]) -> tuple[Banner, ...]:
+    """Returns the banners by how loud they are; those that are equally loud stay in order."""
+    return tuple(sorted(banners, key=lambda banner: _LOUDEST_FIRST.index(banner.severity)))
 
 
 @dataclass(frozen=True, slots=True)

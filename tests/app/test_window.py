@@ -249,6 +249,15 @@ def test_the_windows_own_sentences_leave_by_themselves(window: MainWindow) -> No
     assert window.banners.texts == []
 
 
+def test_the_loudest_sentences_are_shown_whoever_says_them(window: MainWindow, pipeline: FakePipeline) -> None:
+    for index in range(MOST_BANNERS):
+        window.notify(f"sentence {index}", Severity.INFO)
+    window.notify("an error")
+    warning = Banner(Severity.WARNING, "a warning of the pipeline")
+    shows(window, pipeline, person(1), banners=(warning,))
+    assert window.banners.texts == ["an error", "a warning of the pipeline", "sentence 0"]
+
+
 def test_an_exception_in_a_slot_becomes_a_banner_and_the_window_goes_on(
     window: MainWindow, pipeline: FakePipeline, tmp_path: Path, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
