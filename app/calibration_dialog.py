@@ -35,6 +35,7 @@ BEGIN = "One person alone stands upright, two to four meters away and in full vi
 NOTHING_KNOWN = "Nothing is known of this sensor yet."
 NO_SENSOR = "This source does not say which sensor it is, so what is measured here cannot be kept for it."
 PAUSED = "Nothing is measured while playback stands still: press Play."
+LOST = "Nothing is measured while the sensor sends no frames: press Measure again when it is back."
 
 
 class CalibrationDialog(QDialog):
@@ -61,6 +62,9 @@ class CalibrationDialog(QDialog):
             return
         if view.status in (SourceStatus.PAUSED, SourceStatus.ENDED):
             self.advice.setText(PAUSED)
+        elif view.status is SourceStatus.LOST:
+            self.advice.setText(LOST)
+            self.progress.setValue(0)  # what was measured counts no more, see LONGEST_GAP_S
         elif view.frame is not None and view.frame is not self._frame:
             self._frame = view.frame
             self._show_advice(self._assistant.take(view.frame))

@@ -14,7 +14,7 @@ from PyQt5.QtCore import Qt
 from PyQt5.QtGui import QImage
 from PyQt5.QtTest import QTest
 
-from app.calibration_dialog import NO_SENSOR, NOTHING_KNOWN, PAUSED, CalibrationDialog
+from app.calibration_dialog import BEGIN, LOST, NO_SENSOR, NOTHING_KNOWN, PAUSED, CalibrationDialog
 from app.main_window import MainWindow
 from calibration import store
 from calibration.color_map import ColorMap
@@ -113,6 +113,17 @@ def test_it_says_what_to_do(dialog: CalibrationDialog) -> None:
         assert words in dialog.advice.text()
     dialog.show_view(a_view(9, person(), status=SourceStatus.PAUSED))
     assert dialog.advice.text() == PAUSED
+
+
+def test_a_sensor_that_is_lost_is_said_and_the_measurement_begins_anew(dialog: CalibrationDialog) -> None:
+    dialog.show_view(a_view(0))
+    click(dialog.measure)
+    stand(dialog, frames=30, floor=plane_of(**POSE))
+    assert dialog.progress.value() > 30
+    dialog.show_view(a_view(30, person(), status=SourceStatus.LOST))
+    assert dialog.advice.text() == LOST and dialog.progress.value() == 0
+    dialog.show_view(a_view(120, person(), info=dataclasses.replace(INFO)))  # opened again
+    assert dialog.advice.text() == BEGIN
 
 
 def test_a_table_is_not_taken_for_the_floor(dialog: CalibrationDialog) -> None:
