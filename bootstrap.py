@@ -29,7 +29,14 @@ def main(arguments: list[str]) -> int:
     if not arguments or arguments[0] not in REQUIREMENTS:
         print(__doc__)
         return 2
-    task, rest = arguments[0], arguments[1:]
+    try:
+        return install_and_start(arguments[0], arguments[1:])
+    except KeyboardInterrupt:
+        return complain("Interrupted.")
+
+
+def install_and_start(task: str, rest: list[str]) -> int:
+    """Installs what ``task`` needs, hands ``rest`` on to the app or to pytest, and returns the exit code."""
     if not OLDEST <= sys.version_info[:2] <= NEWEST:
         found = ".".join(map(str, sys.version_info[:3]))
         return complain(f"Python 3.10 to 3.13 is needed, this is {found}.")
@@ -45,10 +52,7 @@ def main(arguments: list[str]) -> int:
         command = [python, str(HERE / "run_app.py"), *rest]
     else:
         command = [python, "-m", "pytest", *rest]
-    try:
-        return subprocess.run(command, cwd=HERE, check=False).returncode
-    except KeyboardInterrupt:
-        return 130
+    return subprocess.run(command, cwd=HERE, check=False).returncode
 
 
 def complain(sentence: str, remedy: str = "") -> int:
