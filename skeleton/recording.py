@@ -19,6 +19,9 @@ COLOR_MAP_TERMS = 20
 GAP_S = 1.0
 """A step in time of at least this is a gap: the sensor was away. Our recorder makes every interruption one."""
 
+LATEST_S = 2.0**62
+"""Sensor times lie within plus and minus this: any counter of 63 bits does, and sums of them stay finite."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecordingInfo:
@@ -68,6 +71,12 @@ class Recording:
     def __post_init__(self) -> None:
         if len(self.times_s) != len(self.frames):
             raise ValueError(f"{len(self.times_s)} times for {len(self.frames)} frames")
+        wrong = np.flatnonzero(~(np.abs(self.times_s) <= LATEST_S))  # NaN is wrong too
+        if len(wrong):
+            raise RecordingError(
+                f"Sensor times must be finite and at most 2**62 s, but {self.info.path or 'the recording'} has frame "
+                f"{wrong[0]} at {self.times_s[wrong[0]]:g} s."
+            )
         backward = np.flatnonzero(np.diff(self.times_s) <= 0)
         if len(backward):
             raise RecordingError(

@@ -24,7 +24,7 @@ from skeleton.errors import RecordingError
 from skeleton.formats.base import MOST_BODIES, read_lines
 from skeleton.frames import Body, BodyFrame
 from skeleton.layout import KINECT_V2, LAYOUTS, TRACKED, Layout
-from skeleton.recording import Recording, RecordingInfo
+from skeleton.recording import LATEST_S, Recording, RecordingInfo
 
 UNITS = {"s": 1.0, "ms": 1e3, "100ns": 1e7}
 """Steps per second of each unit of time."""
@@ -107,7 +107,7 @@ def _line(path: Path, number: int, line: str, columns: _Columns) -> tuple[float,
         tracking_id = int(identity) if identity else None
     except ValueError:
         raise _wrong(path, number, "a line must hold numbers only") from None
-    if not np.isfinite(time) or abs(time) > 2**62 or not -(2**63) <= (tracking_id or 0) < 2**64:
+    if not np.isfinite(time) or abs(time) > LATEST_S or not -(2**63) <= (tracking_id or 0) < 2**64:
         raise _wrong(path, number, "the time must be finite and a tracking id must have 64 bits")
     if tracking_id is None:
         if np.isfinite(values).any():

@@ -237,6 +237,12 @@ def npz_with(path: Path, **changes: np.ndarray | None) -> Path:
     return path
 
 
+@pytest.mark.parametrize("kind", [np.float16, np.longdouble])
+def test_times_of_any_kind_are_read_as_the_same_kind(kind: type, tmp_path: Path) -> None:
+    path = npz_with(tmp_path / "a.npz", times_s=np.arange(5, dtype=kind))
+    assert open_recording(path).times_s.dtype == np.float64
+
+
 def test_a_pickle_in_an_npz_file_is_never_loaded(tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> tuple[object, tuple[str]]:
@@ -257,6 +263,7 @@ def test_a_pickle_in_an_npz_file_is_never_loaded(tmp_path: Path) -> None:
         ({"first_body": np.array([0, -1, 2, 3, 4, 5])}, "'first_body' of .* must rise"),
         ({"state": np.full((5, 25), 9, np.int8)}, "states 0, 1 or 2"),
         ({"times_s": np.array([0.0, 1.0, np.nan, 3.0, 4.0])}, "must be finite"),
+        ({"times_s": np.array([-1.7e308, 1.0, 2.0, 3.0, 1.7e308])}, "a.npz has frame 0 at -1.7e\\+308 s"),
         ({"times_s": np.array([0.0, 2.0, 1.0, 3.0, 4.0])}, "Sensor time must increase"),
         ({"facts": np.array("{}")}, "'facts' must name the format"),
         ({"facts": None}, "'facts' must name the format"),
