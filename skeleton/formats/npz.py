@@ -184,7 +184,8 @@ def _check(path: Path, arrays: dict[str, np.ndarray], joint_count: int) -> None:
         if found is None or found.shape != shape or found.dtype.kind not in kinds:
             what = "nothing" if found is None else f"{found.dtype} {found.shape}"
             raise RecordingError(f"The key '{key}' of {path} must have shape {shape}, found {what}.")
-    first, steps = arrays["first_body"], np.diff(arrays["first_body"])
+    first = arrays["first_body"].astype(np.int64)  # in a smaller kind a step wraps as well, back into the range
+    steps = np.diff(first)
     if first[0] != 0 or first[-1] != bodies or (steps < 0).any() or (steps > MOST_BODIES).any():
         raise RecordingError(f"The key 'first_body' of {path} must rise from 0 to {bodies} by at most {MOST_BODIES}.")
     if not np.isin(arrays["state"], (0, 1, 2)).all():

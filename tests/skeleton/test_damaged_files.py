@@ -237,6 +237,19 @@ def npz_with(path: Path, **changes: np.ndarray | None) -> Path:
     return path
 
 
+def test_rows_of_bodies_that_wrap_in_a_small_kind_are_refused(tmp_path: Path) -> None:
+    frames = 256 + 5  # in 8 bits, 128 is -128 and 261 is 5, the number of bodies
+    path = npz_with(
+        tmp_path / "a.npz",
+        times_s=np.arange(frames) / 30,
+        index=np.arange(frames),
+        floor=np.full((frames, 4), np.nan),
+        first_body=np.arange(frames + 1).astype(np.int8),
+    )
+    with pytest.raises(RecordingError, match=r"'first_body' of .* must rise from 0 to 5"):
+        open_recording(path)
+
+
 @pytest.mark.parametrize("kind", [np.float16, np.longdouble])
 def test_times_of_any_kind_are_read_as_the_same_kind(kind: type, tmp_path: Path) -> None:
     path = npz_with(tmp_path / "a.npz", times_s=np.arange(5, dtype=kind))
