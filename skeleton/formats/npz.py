@@ -219,7 +219,11 @@ def _pair(values: np.ndarray) -> tuple[Any, Any]:
 
 
 def write(recording: Recording, path: Path) -> None:
-    """Writes an ``.npz`` recording, uncompressed, so that it can be memory-mapped."""
+    """Writes an ``.npz`` recording, uncompressed, so that it can be memory-mapped.
+
+    Raises:
+        RecordingError: Some tracking id is negative and some needs all 64 bits.
+    """
     frames = list(recording.frames)
     bodies = [body for frame in frames for body in frame.bodies]
     details = [body.details or BodyDetails() for body in bodies]
@@ -231,7 +235,7 @@ def write(recording: Recording, path: Path) -> None:
         "index": np.array([frame.index for frame in frames], dtype=np.int64),
         "floor": np.array([frame.floor or nowhere for frame in frames], dtype=np.float64).reshape(-1, 4),
         "first_body": np.cumsum([0] + [len(frame.bodies) for frame in frames], dtype=np.int64),
-        "tracking_id": _identities([body.tracking_id for body in bodies]),
+        "tracking_id": _identities(recording, [body.tracking_id for body in bodies]),
         "joints": _stack([body.joints for body in bodies], (joint_count, 3), np.float32),
         "state": _stack([body.state for body in bodies], (joint_count,), np.int8),
         "hands": _stack([body.hands for body in bodies], (2,), np.int64),
@@ -251,8 +255,15 @@ def write(recording: Recording, path: Path) -> None:
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
-def _identities(values: list[int]) -> np.ndarray:
-    return np.array(values, dtype=np.uint64 if max(values, default=0) >= 2**63 else np.int64)
+def _identities(recording: Recording, values: list[int]) -> np.ndarray:
+    least, most = min(values, default=0), max(values, default=0)
+    if least < 0 and most >= 2**63:  # no array of whole numbers holds both
+        raise RecordingError(
+            f"The tracking ids of an .npz file must all be from 0 or all be below 2**63, but "
+            f"{recording.info.path or 'the recording'} has both {least} and {most}.",
+            remedy="Convert it to .mcap or .csv, which hold both.",
+        )
+    return np.array(values, dtype=np.uint64 if most >= 2**63 else np.int64)
 
 
 def _stack(values: list[Any], shape: tuple[int, ...], dtype: type) -> np.ndarray:

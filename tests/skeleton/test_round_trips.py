@@ -134,6 +134,26 @@ def test_any_number_survives_an_ntu_file(recording: Recording, tmp_path: Path) -
     assert_same_frames(open_recording(tmp_path / "b.skeleton"), found)
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("ids", [(-1, 1), (1, 2**63), (-1, 2**63)])
+def test_ids_of_either_sign_survive_or_are_refused(suffix: str, ids: tuple[int, int], tmp_path: Path) -> None:
+    recording = walking_recording(frames=3, bodies=2)
+    frames = [
+        dataclasses.replace(
+            frame,
+            bodies=tuple(dataclasses.replace(body, tracking_id=one) for body, one in zip(frame.bodies, ids)),
+        )
+        for frame in recording.frames
+    ]
+    given_ = written(Recording(recording.info, recording.times_s, frames), tmp_path / "given.mcap")
+    if suffix == ".npz" and ids == (-1, 2**63):
+        with pytest.raises(RecordingError, match=r"given.mcap has both -1 and 9223372036854775808\."):
+            write_recording(given_, tmp_path / "a.npz")
+        assert not (tmp_path / "a.npz").exists()
+    else:
+        assert [body.tracking_id for body in written(given_, tmp_path / f"a{suffix}").frames[2].bodies] == list(ids)
+
+
 @pytest.mark.parametrize("suffix", [".mcap", ".npz"])
 def test_all_facts_survive(suffix: str, tmp_path: Path) -> None:
     video = tmp_path / "color.avi"
