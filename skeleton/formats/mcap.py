@@ -51,6 +51,7 @@ from skeleton.formats.mcap_index import (
     TOPIC,
     Damaged,
     FrameIndex,
+    TooMuch,
     by_walking,
     chunk_at,
     from_summary,
@@ -86,7 +87,7 @@ def read(path: Path) -> Recording:
     with opened(path) as file:
         try:
             index = from_summary(file)
-        except Damaged:
+        except (Damaged, TooMuch):
             index = by_walking(file)
     if index.facts is None:
         raise RecordingError(

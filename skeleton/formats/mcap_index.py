@@ -44,6 +44,10 @@ class Damaged(Exception):
     """A part of the file is not what it must be; the reader answers with a walk, a gap or a sentence."""
 
 
+class TooMuch(Exception):
+    """The file holds more than any recording may; the reader keeps what comes before and stops."""
+
+
 @dataclass(slots=True)
 class FrameIndex:
     """Where the frames stand.
@@ -63,9 +67,13 @@ class FrameIndex:
     is_complete: bool = False
 
     def add(self, chunk: int, entries: list[tuple[int, int]]) -> None:
-        """Adds the (time, offset) entries of one chunk."""
+        """Adds the (time, offset) entries of one chunk.
+
+        Raises:
+            TooMuch: The file has more than ``MOST_FRAMES`` frames.
+        """
         if len(self.times_ns) + len(entries) > MOST_FRAMES:
-            raise Damaged(f"more than {MOST_FRAMES} frames")
+            raise TooMuch
         for time_ns, offset in sorted(entries):
             self.times_ns.append(time_ns)
             self.chunks.append(chunk)
@@ -77,6 +85,7 @@ def from_summary(file: BinaryIO) -> FrameIndex:
 
     Raises:
         Damaged: There is none, or it does not fit the file.
+        TooMuch: It lists more frames than a recording may have.
     """
     size = file.seek(0, 2)
     tail_start = size - FOOTER_BYTES - len(MAGIC)
@@ -110,8 +119,8 @@ def from_summary(file: BinaryIO) -> FrameIndex:
 def by_walking(file: BinaryIO) -> FrameIndex:
     """Walks a file from its start and takes what is whole: for files whose writer was ended, and damaged ones."""
     size = file.seek(0, 2)
-    index, unpacked, position = FrameIndex(), 0, len(MAGIC)
-    channel_id: int | None = None
+    index, position = FrameIndex(), len(MAGIC)
+    reading = _Reading(file, left=max(RATIO_FROM, LARGEST_RATIO * size))
     is_whole = True
     while position + RECORD.size <= size:
         opcode, length = RECORD.unpack(_bytes_at(file, position, RECORD.size))
@@ -122,22 +131,49 @@ def by_walking(file: BinaryIO) -> FrameIndex:
             if opcode == Opcode.METADATA and index.facts is None:
                 index.facts = _facts(record_at(file, position, Opcode.METADATA, LARGEST_METADATA))
             elif opcode == Opcode.CHANNEL:
-                channel_id = _id_of_ours(record_at(file, position, Opcode.CHANNEL, LARGEST_METADATA), channel_id)
+                channel = record_at(file, position, Opcode.CHANNEL, LARGEST_METADATA)
+                reading.channel_id = _id_of_ours(channel, reading.channel_id)
             elif opcode == Opcode.CHUNK:
-                data = chunk_at(file, position)
-                unpacked += len(data)
-                if unpacked > RATIO_FROM and unpacked > LARGEST_RATIO * size:
-                    raise Damaged("it unpacks without bound")
-                channel_id, entries = _messages_in(data, channel_id)
                 last = index.times_ns[-1] if index.times_ns else -1
-                index.add(position, _rising(entries, last))
+                index.add(position, _rising(reading.entries(position), last))
         except Damaged:
             is_whole = False  # the next record may be whole
+        except TooMuch:
+            break
         if opcode == Opcode.FOOTER:
             index.is_complete = is_whole
             break
         position = end
     return index
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A file that is read chunk by chunk.
+
+    Attributes:
+        file: The file.
+        left: Bytes that it may still unpack to.
+        channel_id: Our channel's id, once it is known.
+    """
+
+    file: BinaryIO
+    left: int
+    channel_id: int | None = None
+
+    def entries(self, position: int) -> list[tuple[int, int]]:
+        """Returns the (time, offset) of our messages in the chunk at a file offset.
+
+        Raises:
+            Damaged: There is no whole chunk within the limits.
+            TooMuch: The file would unpack to more than it may; nothing was unpacked.
+        """
+        chunk = _packed_at(self.file, position)
+        self.left -= chunk.uncompressed_size  # what a chunk declares is the most that is ever unpacked of it
+        if self.left < 0:
+            raise TooMuch
+        self.channel_id, entries = _messages_in(_unpacked(chunk), self.channel_id)
+        return entries
 
 
 def chunk_at(file: BinaryIO, position: int) -> bytes:
@@ -146,10 +182,20 @@ def chunk_at(file: BinaryIO, position: int) -> bytes:
     Raises:
         Damaged: There is no whole chunk within the limits.
     """
-    chunk = _parsed(Chunk, record_at(file, position, Opcode.CHUNK, LARGEST_CHUNK))
+    return _unpacked(_packed_at(file, position))
+
+
+def _packed_at(file: BinaryIO, position: int) -> Chunk:
+    """The chunk at a file offset, its declared size compared with the limit."""
+    chunk: Chunk = _parsed(Chunk, record_at(file, position, Opcode.CHUNK, LARGEST_CHUNK))
+    if chunk.uncompressed_size > LARGEST_CHUNK:
+        raise Damaged(f"a chunk of {chunk.uncompressed_size} bytes")
+    return chunk
+
+
+def _unpacked(chunk: Chunk) -> bytes:
+    """The chunk's content, its size and checksum compared."""
     size = chunk.uncompressed_size
-    if size > LARGEST_CHUNK:
-        raise Damaged(f"a chunk of {size} bytes")
     try:
         if chunk.compression == "zstd":
             with zstandard.ZstdDecompressor(max_window_size=LARGEST_CHUNK).stream_reader(chunk.data) as reader:

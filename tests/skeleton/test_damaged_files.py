@@ -335,8 +335,10 @@ def test_another_npz_file_is_told_from_a_recording(tmp_path: Path) -> None:
         open_recording(tmp_path / "a.npz")
 
 
-def mcap_with_chunk(path: Path, *, packed: bytes, declared: int, compression: bytes = b"zstd") -> Path:
-    """A recording that was cut off after its facts, with one more chunk record of these bytes."""
+def mcap_with_chunk(
+    path: Path, *, packed: bytes, declared: int, compression: bytes = b"zstd", times: int = 1
+) -> Path:
+    """A recording that was cut off after its facts, with one more chunk record of these bytes, or so many of them."""
     write_recording(walking_recording(frames=3), path, overwrite=True)
     data = path.read_bytes()
     head = data[: data.index(b"recording") + 4096]
@@ -345,7 +347,7 @@ def mcap_with_chunk(path: Path, *, packed: bytes, declared: int, compression: by
         position += 9 + struct.unpack_from("<Q", head, position + 1)[0]
     body = struct.pack("<QQQI", 0, 0, declared, 0) + struct.pack("<I", len(compression)) + compression
     body += struct.pack("<Q", len(packed)) + packed
-    path.write_bytes(head[:position] + struct.pack("<BQ", 6, len(body)) + body)
+    path.write_bytes(head[:position] + (struct.pack("<BQ", 6, len(body)) + body) * times)
     return path
 
 
@@ -364,6 +366,20 @@ def test_many_small_bombs_together_are_bounded(tmp_path: Path, monkeypatch: pyte
     assert (
         len(open_recording(mcap_with_chunk(path, packed=zstandard.compress(bytes(size)), declared=size)).frames) == 0
     )
+
+
+def test_nothing_is_unpacked_beyond_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = 1 << 18
+    monkeypatch.setattr(mcap_index, "RATIO_FROM", 3 * size)
+    monkeypatch.setattr(mcap_index, "LARGEST_RATIO", 0)
+    unpacked = []
+    real = zstandard.ZstdDecompressor
+    monkeypatch.setattr(
+        mcap_index.zstandard, "ZstdDecompressor", lambda **options: unpacked.append(size) or real(**options)
+    )
+    path = mcap_with_chunk(tmp_path / "a.mcap", packed=zstandard.compress(bytes(size)), declared=size, times=50)
+    assert not open_recording(path).info.is_complete
+    assert sum(unpacked) == 3 * size
 
 
 @pytest.mark.parametrize("length", [1 << 30, (1 << 63) + 5, (1 << 64) - 1])

@@ -12,7 +12,7 @@ import pytest
 from mcap.reader import NonSeekingReader, make_reader
 
 from skeleton.errors import RecordingError
-from skeleton.formats import mcap
+from skeleton.formats import mcap, mcap_index
 from skeleton.formats.mcap import RecordingWriter
 from skeleton.formats.table import open_recording
 from skeleton.frames import BodyFrame
@@ -198,6 +198,16 @@ def test_a_damaged_index_is_replaced_by_a_walk(tmp_path: Path) -> None:
     data[-60] ^= 255  # within the summary, whose checksum then fails
     path.write_bytes(data)
     assert_same_frames(open_recording(path), recording, time_tolerance_s=TOLERANCE_S)
+
+
+@pytest.mark.usefixtures("still_clock")
+def test_a_recording_ends_at_the_most_frames_that_one_may_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mcap_index, "MOST_FRAMES", 31)
+    mcap.write(walking_recording(frames=40), tmp_path / "a.mcap")
+    found = open_recording(tmp_path / "a.mcap")
+    assert (len(found.frames), found.info.is_complete) == (30, False)
 
 
 def test_a_damaged_chunk_of_an_unclosed_file_is_a_gap(tmp_path: Path) -> None:
