@@ -52,13 +52,15 @@ class Rendered:
 
     Attributes:
         frames: Pictures in the video.
-        source_s: Seconds of the source that were rendered.
+        source_s: Seconds of the source that were rendered: a gap as long as it is shown, a loop's passes together.
+        position_s: Where the last picture is on the source's own clock, seconds since its first frame.
         events: Actions, those that went on at the end included.
         is_interrupted: Whether a signal ended it, such as Ctrl-C.
     """
 
     frames: int = 0
     source_s: float = 0.0
+    position_s: float = 0.0
     events: list[ActionEvent] = field(default_factory=list)
     is_interrupted: bool = False
 
@@ -84,7 +86,7 @@ def render(
         views: One for each frame of the source, such as ``live.offline.run`` yields.
         output: The video, replaced when it exists; what was rendered before Ctrl-C is kept.
         events: The table of events, or None.
-        duration_s: Seconds of the source to render; None is all of it.
+        duration_s: Seconds of the source to render, gaps as long as they are shown; None is all of it.
         speed: The video is so many times as fast as the source.
         progress: Told about once a second how far it is.
         heat: What the joints' color says.
@@ -107,7 +109,7 @@ def render(
         if not result.frames:
             raise RecordingError("There must be a frame to render, but the source gave none.")
         _check_video(temporary, result.frames, output)
-    result.events = [ended(event, at_s=result.source_s) for event in result.events]
+    result.events = [ended(event, at_s=result.position_s) for event in result.events]
     if events is not None:
         write_events(events, result.events)
     return result
@@ -124,19 +126,20 @@ def _render_all(
     progress: Callable[[str], None] | None,
 ) -> None:
     canvas = _Canvas()
+    first_s: float | None = None
     last_s: float | None = None
     reported_s = 0.0
     for view in views:
         if view.frame is None:
             continue
-        step_s = _step(last_s, view.frame.time_s)
-        if duration_s is not None and result.source_s + step_s > duration_s:
+        source_s = result.source_s + min(_step(last_s, view.frame.time_s), LONGEST_STILL_S)
+        if duration_s is not None and source_s > duration_s:
             break
         last_s = view.frame.time_s
+        first_s = last_s if first_s is None else first_s
         # The picture before this one stays until now; half a frame early is nearer than half a frame late.
-        until_s = (result.source_s + min(step_s, LONGEST_STILL_S)) / speed
-        video.repeat(math.floor(until_s * RATE_HZ + 0.5) - result.frames)
-        result.source_s += min(step_s, LONGEST_STILL_S)
+        video.repeat(math.floor(source_s / speed * RATE_HZ + 0.5) - result.frames)
+        result.source_s, result.position_s = source_s, last_s - first_s
         presenter.take(view)
         result.events = list(presenter.events)
         video.show(functools.partial(canvas.paint, presenter, view))

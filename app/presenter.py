@@ -43,7 +43,8 @@ class Presenter:
     """Turns views into texts, colors and values, and keeps what the user chose.
 
     Args:
-        most_events: The newest that are kept; None keeps all, for a recording that has an end.
+        most_events: The newest that are kept, an action that is played again only once; None keeps all, those of
+            each pass of a loop, for a rendering that has an end.
     """
 
     def __init__(self, *, most_events: int | None = MOST_EVENTS) -> None:
@@ -277,7 +278,9 @@ class Presenter:
         self.events_revision += 1
         for index in range(len(self.events) - 1, -1, -1):
             known = self.events[index]
-            if (known.people, known.label, known.start_s) == (event.people, event.label, event.start_s):
+            is_earlier_pass = self.events.maxlen is None and known.end_s is not None
+            is_same = (known.people, known.label, known.start_s) == (event.people, event.label, event.start_s)
+            if is_same and not is_earlier_pass:
                 self.events[index] = event
                 return
         self.events_left_out += len(self.events) == self.events.maxlen

@@ -158,6 +158,31 @@ def test_events_go_into_the_table_and_end_at_the_end(tmp_path: Path) -> None:
     ]
 
 
+def rows(path: Path) -> list[tuple[str, str]]:
+    """Start and end of every event in a table."""
+    return [(row["start_s"], row["end_s"]) for row in csv.DictReader(path.read_text().splitlines())]
+
+
+def test_an_action_over_a_gap_ends_by_the_clock_of_the_recording(tmp_path: Path) -> None:
+    shown = [view(person(1), time_s=8.0, events=(event(start_s=0.1),)), *views(8.5, 100.0, 100.5)]
+    render(shown, tmp_path / "a.mp4", events=tmp_path / "e.csv")
+    assert rows(tmp_path / "e.csv") == [("0.100", "92.500")]
+
+
+def test_a_gap_counts_toward_the_duration_as_long_as_it_is_shown(tmp_path: Path) -> None:
+    result = render(views(0.0, 0.5, 100.0, 100.5, 101.0), tmp_path / "a.mp4", duration_s=6.2)
+    assert result.video_s == pytest.approx(0.5 + headless.LONGEST_STILL_S + 0.5, abs=0.05)
+
+
+def test_every_pass_of_a_loop_has_its_own_rows(tmp_path: Path) -> None:
+    shown = views(5.0, 5.5, 6.0, 5.0, 5.5, 6.0)
+    for index, end_s in ((1, None), (2, 0.9), (4, None)):
+        changed = (event(start_s=0.25, end_s=end_s),)
+        shown[index] = dataclasses.replace(shown[index], events=changed)
+    render(shown, tmp_path / "a.mp4", events=tmp_path / "e.csv")
+    assert rows(tmp_path / "e.csv") == [("0.250", "0.900"), ("0.250", "1.000")]
+
+
 def test_a_long_recording_has_all_of_its_events_in_the_table(tmp_path: Path) -> None:
     every = tuple(event(start_s=0.001 * number, end_s=0.001 * number + 0.5) for number in range(MOST_EVENTS + 7))
     shown = [view(person(1), time_s=0.0), view(person(1), time_s=1.0, events=every)]
