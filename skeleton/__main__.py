@@ -49,7 +49,7 @@ def _convert(options: argparse.Namespace) -> int:
     if lost:
         print(f"note: {options.output.suffix} does not hold {', '.join(lost)}.", file=sys.stderr)
     if not recording.info.is_complete:
-        print(f"note: {options.input} was not closed; all whole frames are converted.", file=sys.stderr)
+        print(f"note: {options.input} was not closed or is damaged; all whole frames are converted.", file=sys.stderr)
     print(f"{options.output}: {len(recording.frames)} frames, {recording.duration_s:.1f} s")
     return 0
 
@@ -79,7 +79,9 @@ def _facts(recording: Recording) -> dict[str, str]:
         "color map": "" if info.color_map is None else "in the file",
         "video": "" if info.color_video is None else info.color_video.name,
         "labels": ", ".join(f"{key}: {value}" for key, value in info.labels.items()),
-        "complete": "yes" if info.is_complete else "no: its writer ended before it closed the file",
+        "complete": "yes"
+        if info.is_complete
+        else "no: its writer ended before it closed the file, or a part is damaged",
     }
     return {name: value for name, value in facts.items() if value}
 

@@ -38,7 +38,7 @@ class RecordingInfo:
         color_video: The color video beside the file, or None.
         created: ISO 8601 date and time of the recording, or empty.
         labels: Free facts such as {"label": "deep squat", "subject": "3"}.
-        is_complete: False when the writer ended without closing the file.
+        is_complete: False when the writer ended without closing the file, or a part of it is damaged.
     """
 
     format: str

@@ -78,8 +78,8 @@ def sniff(head: bytes, path: Path) -> bool:
 def read(path: Path) -> Recording:
     """Reads an MCAP recording; frames are decoded when they are asked for.
 
-    A file that was not closed, or whose index is damaged, is walked: it gives everything that is whole, and
-    ``info.is_complete`` is False.
+    A file that was not closed, or whose index is damaged, is walked. It gives everything that is whole, as a file
+    with damaged chunks does; ``info.is_complete`` is False then.
 
     Raises:
         RecordingError: Not a recording of ours, or nothing of it is whole.

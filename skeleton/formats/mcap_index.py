@@ -14,7 +14,6 @@ from io import BytesIO
 from typing import BinaryIO
 
 import lz4.frame  # type: ignore[import-untyped]
-import numpy as np
 import zstandard
 from mcap.data_stream import ReadDataStream
 from mcap.exceptions import McapError
@@ -57,7 +56,7 @@ class FrameIndex:
         times_ns: Log time of each frame.
         chunks: File offset of the chunk that holds each frame.
         offsets: Offset of the message in its unpacked chunk.
-        is_complete: The writer closed the file.
+        is_complete: The writer closed the file, and all of it is whole.
     """
 
     facts: dict[str, str] | None = None
@@ -81,11 +80,11 @@ class FrameIndex:
 
 
 def from_summary(file: BinaryIO) -> FrameIndex:
-    """Reads the index at the end of a file that was closed.
+    """Reads the index at the end of a file that was closed, and every chunk that it names: a damaged one is a gap.
 
     Raises:
         Damaged: There is none, or it does not fit the file.
-        TooMuch: It lists more frames than a recording may have.
+        TooMuch: The file holds more than a recording may.
     """
     size = file.seek(0, 2)
     tail_start = size - FOOTER_BYTES - len(MAGIC)
@@ -102,17 +101,21 @@ def from_summary(file: BinaryIO) -> FrameIndex:
     if footer.summary_crc and zlib.crc32(tail[: RECORD.size + 16], zlib.crc32(summary)) != footer.summary_crc:
         raise Damaged("the index is damaged")
     index = FrameIndex(is_complete=True)
-    channel_id = None
+    reading = _Reading(file, packed_left=size, left=max(RATIO_FROM, LARGEST_RATIO * size))
     for opcode, _, data in _records_in(summary):
         if opcode == Opcode.CHANNEL:
-            channel_id = _id_of_ours(data, channel_id)
+            reading.channel_id = _id_of_ours(data, reading.channel_id)
         elif opcode == Opcode.METADATA_INDEX and index.facts is None:
             where = _parsed(MetadataIndex, data).offset
             index.facts = _facts(record_at(file, where, Opcode.METADATA, LARGEST_METADATA))
         elif opcode == Opcode.CHUNK_INDEX:
             chunk = _parsed(ChunkIndex, data)
-            if channel_id in chunk.message_index_offsets:
-                index.add(chunk.chunk_start_offset, _entries(file, chunk.message_index_offsets[channel_id]))
+            if reading.channel_id not in chunk.message_index_offsets:
+                continue
+            try:
+                index.add(chunk.chunk_start_offset, reading.entries(chunk.chunk_start_offset))
+            except Damaged:
+                index.is_complete = False  # the next chunk may be whole
     return index
 
 
@@ -120,7 +123,7 @@ def by_walking(file: BinaryIO) -> FrameIndex:
     """Walks a file from its start and takes what is whole: for files whose writer was ended, and damaged ones."""
     size = file.seek(0, 2)
     index, position = FrameIndex(), len(MAGIC)
-    reading = _Reading(file, left=max(RATIO_FROM, LARGEST_RATIO * size))
+    reading = _Reading(file, packed_left=size, left=max(RATIO_FROM, LARGEST_RATIO * size))
     is_whole = True
     while position + RECORD.size <= size:
         opcode, length = RECORD.unpack(_bytes_at(file, position, RECORD.size))
@@ -153,11 +156,13 @@ class _Reading:
 
     Attributes:
         file: The file.
+        packed_left: Bytes that its chunks may still have: an index that names them again and again ends here.
         left: Bytes that it may still unpack to.
         channel_id: Our channel's id, once it is known.
     """
 
     file: BinaryIO
+    packed_left: int
     left: int
     channel_id: int | None = None
 
@@ -168,7 +173,11 @@ class _Reading:
             Damaged: There is no whole chunk within the limits.
             TooMuch: The file would unpack to more than it may; nothing was unpacked.
         """
-        chunk = _packed_at(self.file, position)
+        data = record_at(self.file, position, Opcode.CHUNK, LARGEST_CHUNK)
+        self.packed_left -= len(data)
+        if self.packed_left < 0:
+            raise TooMuch
+        chunk = _chunk(data)
         self.left -= chunk.uncompressed_size  # what a chunk declares is the most that is ever unpacked of it
         if self.left < 0:
             raise TooMuch
@@ -182,12 +191,12 @@ def chunk_at(file: BinaryIO, position: int) -> bytes:
     Raises:
         Damaged: There is no whole chunk within the limits.
     """
-    return _unpacked(_packed_at(file, position))
+    return _unpacked(_chunk(record_at(file, position, Opcode.CHUNK, LARGEST_CHUNK)))
 
 
-def _packed_at(file: BinaryIO, position: int) -> Chunk:
-    """The chunk at a file offset, its declared size compared with the limit."""
-    chunk: Chunk = _parsed(Chunk, record_at(file, position, Opcode.CHUNK, LARGEST_CHUNK))
+def _chunk(data: bytes) -> Chunk:
+    """The chunk of a record, its declared size compared with the limit."""
+    chunk: Chunk = _parsed(Chunk, data)
     if chunk.uncompressed_size > LARGEST_CHUNK:
         raise Damaged(f"a chunk of {chunk.uncompressed_size} bytes")
     return chunk
@@ -289,14 +298,6 @@ def _rising(entries: list[tuple[int, int]], last_ns: int) -> list[tuple[int, int
             kept.append((time_ns, offset))
             last_ns = time_ns
     return kept
-
-
-def _entries(file: BinaryIO, position: int) -> list[tuple[int, int]]:
-    """The (time, offset) entries of a message index record."""
-    data = record_at(file, position, Opcode.MESSAGE_INDEX, LARGEST_CHUNK)
-    if len(data) < 6 or (len(data) - 6) % 16:
-        raise Damaged("a message index of a wrong size")
-    return [(time, offset) for time, offset in np.frombuffer(data, "<u8", offset=6).reshape(-1, 2).tolist()]
 
 
 def _id_of_ours(data: bytes, known: int | None) -> int | None:

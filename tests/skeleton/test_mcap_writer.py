@@ -210,17 +210,52 @@ def test_a_recording_ends_at_the_most_frames_that_one_may_have(
     assert (len(found.frames), found.info.is_complete) == (30, False)
 
 
-def test_a_damaged_chunk_of_an_unclosed_file_is_a_gap(tmp_path: Path) -> None:
+def recorded(path: Path, *, is_closed: bool = True) -> tuple[bytearray, int]:
+    """Fifty frames in chunks of fifteen: the bytes of the file, and where the record of the second chunk begins."""
     recording = walking_recording(frames=50)
-    with RecordingWriter(tmp_path / "a.mcap", recording.info) as writer:
+    with RecordingWriter(path, recording.info) as writer:
         for frame in recording.frames:
             writer.append(frame)
         writer.flush()
-        data = bytearray(writer.path.read_bytes())
-    second_chunk = data.index(b"zstd", data.index(b"zstd") + 1)
-    data[second_chunk + 100] ^= 255
-    damaged = tmp_path / "damaged.mcap"
-    damaged.write_bytes(data)
-    found = open_recording(damaged)
+        data = path.read_bytes()
+    data = path.read_bytes() if is_closed else data
+    return bytearray(data), data.index(b"zstd", data.index(b"zstd") + 1) - 41
+
+
+@pytest.mark.usefixtures("still_clock")
+@pytest.mark.parametrize("is_closed", [True, False])
+def test_a_damaged_chunk_is_a_gap(is_closed: bool, tmp_path: Path) -> None:
+    data, second_chunk = recorded(tmp_path / "a.mcap", is_closed=is_closed)
+    data[second_chunk + 150] ^= 255
+    (tmp_path / "damaged.mcap").write_bytes(data)
+    found = open_recording(tmp_path / "damaged.mcap")
+    assert not found.info.is_complete
+    assert [frame.index for frame in found.frames] == [*range(15), *range(30, 50)]
+
+
+@pytest.mark.usefixtures("still_clock")
+def test_an_index_that_names_a_chunk_again_and_again_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = RecordingWriter(tmp_path / "a.mcap", walking_recording().info)
+    for frame in walking_recording(frames=20).frames:
+        writer.append(frame)
+    monkeypatch.setattr(writer, "_chunk_indexes", writer._chunk_indexes * 1000)
+    writer.close()
+    read_bytes = []
+    real = mcap_index.record_at
+    monkeypatch.setattr(
+        mcap_index, "record_at", lambda *given: read_bytes.append(len(found := real(*given))) or found
+    )
+    assert len(open_recording(writer.path).frames) == 20
+    assert sum(read_bytes) < 3 * writer.path.stat().st_size
+
+
+@pytest.mark.usefixtures("still_clock")
+def test_a_closed_file_goes_on_after_a_chunk_whose_length_is_damaged(tmp_path: Path) -> None:
+    data, second_chunk = recorded(tmp_path / "a.mcap")
+    data[second_chunk + 5] ^= 255  # a walk ends here: the next record would begin behind the end of the file
+    (tmp_path / "damaged.mcap").write_bytes(data)
+    found = open_recording(tmp_path / "damaged.mcap")
     assert not found.info.is_complete
     assert [frame.index for frame in found.frames] == [*range(15), *range(30, 50)]
