@@ -97,9 +97,10 @@ def save(calibration: Calibration, path: Path | None = None) -> Path:
     """Writes a calibration to its sensor's file, or to ``path``, at once or not at all, and returns where.
 
     Raises:
-        CalibrationError: The sensor has no id and no path was given.
+        CalibrationError: The sensor's id is too long, or it has none and no path was given.
         OSError: The folder cannot be written.
     """
+    _check_length(calibration.sensor_id)
     if path is None and not calibration.sensor_id:
         raise CalibrationError(
             "A calibration is kept under its sensor's id, but the recording names no sensor.",
@@ -173,9 +174,10 @@ def update(sensor_id: str, **known: Any) -> tuple[Calibration, Path]:
         known: Attributes of :class:`Calibration`.
 
     Raises:
-        CalibrationError: The sensor has no id.
+        CalibrationError: The sensor has no id, or one that is too long.
         OSError: The folder cannot be written.
     """
+    _check_length(sensor_id)
     try:
         before = load(sensor_id)
     except CalibrationError:
@@ -195,6 +197,16 @@ def write_file(path: Path, data: bytes) -> None:
     """Writes a file so that a reader sees the old one or the new one, and a failure leaves the old one."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
+
+
+def _check_length(sensor_id: str) -> None:
+    """Refuses an id that ``read`` would refuse."""
+    if len(sensor_id) > LONGEST_TEXT:
+        raise CalibrationError(
+            f"A sensor's id must have at most {LONGEST_TEXT} characters, but '{sensor_id[:20]}...' has "
+            f"{len(sensor_id)}.",
+            remedy="Name the sensor with '--sensor ID'.",
+        )
 
 
 def _numbers(path: Path, values: dict[str, Any], name: str, count: int) -> tuple[float, ...] | None:

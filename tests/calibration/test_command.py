@@ -182,6 +182,22 @@ def test_a_recording_of_a_nameless_sensor_asks_for_a_name(tmp_path: Path, capsys
     assert store.load("lab 2") is not None
 
 
+@pytest.mark.parametrize("output", [[], ["--output", "own.json"]])
+def test_an_id_that_could_not_be_read_again_is_refused_before_anything_is_written(
+    output: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = leveled_recording(tmp_path / "a.npz", plane=SEEN, joints=None, sensor_id="x" * 201)
+    assert main(["level", str(path), *output]) == 1
+    error = capsys.readouterr().err
+    assert "has 201" in error and "'--sensor ID'" in error and error.count("\n") == 1
+    assert store.stored() == [] and not (tmp_path / "own.json").exists()
+    assert main(["level", str(path), "--sensor", "x" * 200, *output]) == 0
+    capsys.readouterr()
+    assert main(["show"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_one_damaged_file_hides_no_other_and_calibrating_sets_it_aside(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
