@@ -28,6 +28,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import TextIO
 from unittest.mock import patch
@@ -237,11 +238,9 @@ def _window(model: Path) -> Iterator[MainWindow]:
 
 def _row(begin_s: float, decisions: Decisions, view: PipelineView) -> list[float]:
     now_s = time.perf_counter()
-    recent = np.array([
-        latency
-        for at_s, latency in zip(reversed(decisions.at_s), reversed(decisions.latency_ms))
-        if now_s - at_s < ROW_EVERY_S
-    ])  # fmt: skip
+    newest_first = zip(reversed(decisions.at_s), reversed(decisions.latency_ms))
+    # It breaks off at the first old one: this is the window's thread, and half an hour has 54,000.
+    recent = np.array([latency for _, latency in takewhile(lambda one: now_s - one[0] < ROW_EVERY_S, newest_first)])
     median, tail = np.percentile(recent, (50, 99)) if len(recent) else (0.0, 0.0)
     statistics = view.statistics
     counts = (statistics.frames_read, statistics.frames_lost, statistics.frames_unrecognized)

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import os
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,7 +16,9 @@ import pytest
 from app.options import PRETRAINED
 from benchmarks import machine
 from benchmarks.course import Curve, course
-from benchmarks.long_run import COLUMNS, STOLEN, Outcome, own_seconds, run
+from benchmarks.decision_latency import Decisions
+from benchmarks.long_run import COLUMNS, STOLEN, Outcome, _row, own_seconds, run
+from live.view import PipelineView
 from skeleton.frames import Body
 from tests.kinect.playing import Player
 from tests.kinect.sensor import Delivery, Kinect, eventually
@@ -48,6 +51,28 @@ class Stuttering(Player):
     def _post_some(self, kind: str, delivery: Delivery) -> None:
         if kind == "color" or len(self.sent_s) - 1 not in LEFT_OUT:
             self._post(kind, delivery)
+
+
+class Counted(list[float]):
+    """Times that count how many of them were looked at from the end."""
+
+    looked_at = 0
+
+    def __reversed__(self) -> Iterator[float]:
+        for value in super().__reversed__():
+            self.looked_at += 1
+            yield value
+
+
+@has_proc
+def test_a_row_looks_at_the_decisions_of_its_second_alone() -> None:
+    now_s, decisions = time.perf_counter(), Decisions()
+    for ago_s in (*range(1800, 2, -1), 0.3, 0.2, 0.1):
+        decisions.note(now_s - ago_s, ago_s)
+    decisions.at_s = Counted(decisions.at_s)  # type: ignore[assignment]
+    row = _row(now_s - 1800, decisions, PipelineView())
+    assert row[COLUMNS.index("decisions")] == 3 and row[COLUMNS.index("p50_ms")] == pytest.approx(200)
+    assert decisions.at_s.looked_at == 4  # type: ignore[attr-defined]
 
 
 @pytest.fixture
