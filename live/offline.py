@@ -87,7 +87,7 @@ def _views(
     with_color: bool,
     explainer: _Explainer | None,
 ) -> Iterator[PipelineView]:
-    lasting = (Banner(Severity.WARNING, recognizer.warning),) if recognizer.warning else ()
+    lasting = tuple(Banner(Severity.WARNING, text) for text in (info.warning, recognizer.warning) if text)
     banners = lasting
     people: tuple[PersonView, ...] = ()
     pairs: tuple[PairView, ...] = ()

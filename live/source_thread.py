@@ -121,6 +121,7 @@ class SourceThread:
         try:
             self._info = info = self._source.open()
             self._board.set_source(info)
+            self._board.set_banner("file", Banner(Severity.WARNING, info.warning) if info.warning else None)
             self._wait_for_model(info)
             self._read_all(info)
         except (SourceLost, SourceUnavailable) as error:

@@ -47,6 +47,7 @@ class SourceInfo:
         color_size: (width, height) of the color picture in pixels, or None without one.
         duration_s: Length of a recording, seconds; None where there is no end.
         frame_count: Frames in a recording; None where there is no end.
+        warning: What whoever watches it has to know, one sentence; empty where there is nothing.
     """
 
     kind: str
@@ -60,6 +61,7 @@ class SourceInfo:
     color_size: tuple[int, int] | None = None
     duration_s: float | None = None
     frame_count: int | None = None
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)

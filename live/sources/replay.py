@@ -26,6 +26,7 @@ from skeleton.recording import Recording
 LOGGER = logging.getLogger(__name__)
 LATEST_S = 0.5
 """A player that is later than this (the computer slept) goes on from now instead of running after the time."""
+NOT_WHOLE = "was not closed or is damaged: all whole frames are shown."
 PROBED_FRAMES = 64
 """Frames, spread over a recording, in which a body is looked for to see what its joints carry."""
 
@@ -92,6 +93,7 @@ class ReplaySource(Source):
             color_size=self._video.size if self._video else None,
             duration_s=recording.duration_s,
             frame_count=len(recording.frames),
+            warning="" if recording.info.is_complete else f"{_name(recording)} {NOT_WHOLE}",
         )
 
     def read(self, timeout_s: float) -> BodyFrame | None:

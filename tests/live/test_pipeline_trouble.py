@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import threading
 import time
 from functools import partial
@@ -12,7 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from live import source_thread
+from live import offline, source_thread
 from live.board import Board
 from live.pipeline import STOP_WITHIN_S, Pipeline
 from live.recognizer import Recognizer
@@ -85,6 +86,19 @@ def test_a_recording_that_cannot_be_opened_is_not_tried_again(tmp_path: Path) ->
         view = until(pipeline, lambda v: v.status is SourceStatus.FAILED and v.banners, what="the failure")
         assert "absent.csv" in view.banners[0].text
         wait_until(lambda: not pipeline._feed.thread.is_alive(), what="the thread's end")
+
+
+@pytest.mark.parametrize("is_complete", [True, False])
+def test_a_recording_that_is_not_whole_says_so_while_it_plays(model_file: Path, is_complete: bool) -> None:
+    made = recording(40)
+    made = dataclasses.replace(made, info=dataclasses.replace(made.info, is_complete=is_complete))
+    sentence = "was not closed or is damaged"
+    with running(Pipeline(ReplaySource(made), None)) as pipeline:
+        view = until(pipeline, lambda v: v.frame is not None, what="a frame")
+        assert [sentence in banner.text for banner in view.banners] == ([] if is_complete else [True])
+    recognizer = Recognizer(model_file, provider="cpu")
+    views = list(offline.run(ReplaySource(made, speed=math.inf), recognizer))
+    assert views and all(any(sentence in b.text for b in view.banners) != is_complete for view in views)
 
 
 def test_a_lost_source_ends_the_actions_and_comes_back_by_itself(model_file: Path) -> None:
