@@ -29,7 +29,7 @@ TITLES = {
 }
 PROTOCOLS = {"cs": "CS", "cv2": "CV II", "xsub": "CS (xsub)", "xview": "CV (xview)", "loso": "leave one out"}
 DATASETS = {"uestc": "UESTC", "ntu60": "NTU RGB+D", "sign30": "sign30", "machete": "Machete", "ui-prmd": "UI-PRMD"}
-RECIPES = {"ntu60": "ntu", "ntu120": "ntu"}
+RECIPES = {"ntu60": "ntu", "ntu120": "ntu", "folder": "own"}
 """Data sets whose recipe has another name."""
 LICENSED = ("ntu60", "ntu120", "uestc")
 """Sets that are given out on request only, so their rows may stay empty."""
