@@ -28,7 +28,7 @@ from training import batches, protocols
 from training.batches import Shelf, require_floors
 from training.cache import Cache, open_cache
 from training.config import TrainingConfig
-from training.people import may_train
+from training.people import digests, may_train
 from training.protocols import Split
 
 SPEEDS = (0.5, 2.0)
@@ -123,7 +123,8 @@ def facts_of(sources: Sequence[Source], label: str) -> dict[str, Any]:
             {
                 "dataset": source.cache.dataset,
                 "clips": len(source.indices),
-                "subjects": np.unique(source.cache.clips["subject"][source.indices]).tolist(),
+                "subjects": (subjects := np.unique(source.cache.clips["subject"][source.indices]).tolist()),
+                **({"people": digests(source.cache, subjects)} if source.cache.people else {}),
                 "license": source.cache.license,
             }
             for source in sources

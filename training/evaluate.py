@@ -250,8 +250,16 @@ def _per(column: str, numbers: np.ndarray, answers: Answers) -> list[dict[str, A
 def trained_on_tested(trained_on: dict[str, Any], cache: Cache, protocol: str, subjects: np.ndarray) -> list[int]:
     """Returns the people of the test side whom the card lists as training people: then the numbers mean little.
 
+    Whoever was in the background counts too.
+
     None for a protocol that has people on both sides by its definition, such as a cross-view one.
     """
     if protocols.find(protocol)[0].shares_people:
         return []
-    return sorted(set(np.unique(subjects).tolist()) & of_card(trained_on, "subjects", cache))
+    trainers = of_card(trained_on, "subjects", cache)
+    background = trained_on.get("background")
+    sets = background.get("datasets") if isinstance(background, dict) else None
+    for shown in sets if isinstance(sets, list) else ():
+        if isinstance(shown, dict):
+            trainers |= of_card(shown, "subjects", cache)
+    return sorted(set(np.unique(subjects).tolist()) & trainers)

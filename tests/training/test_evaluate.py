@@ -169,6 +169,23 @@ BEN = {"people": {"1": digest("anna"), "3": digest("Ben")}}
         pytest.param({"dataset": "a", "subjects": [2, 3]} | BEN, "odd-even", {2: "cleo"}, [], id="the same number"),
         pytest.param({"dataset": "a", "subjects": [2]} | BEN, "odd-even", {}, [2], id="an older cache"),
         pytest.param(
+            {"dataset": "a", "subjects": [1], "background": {"datasets": [{"dataset": "a", "subjects": [6]} | BEN]}},
+            "odd-even",
+            {},
+            [6],
+            id="in the background",
+        ),
+        pytest.param(
+            {"dataset": "a", "subjects": [1], "background": {"datasets": 5}}, "odd-even", {}, [], id="no list of sets"
+        ),
+        pytest.param(
+            {"dataset": "a", "subjects": [1], "background": {"datasets": [7, {"dataset": "a", "subjects": 6}]}},
+            "odd-even",
+            {},
+            [],
+            id="a strange background",
+        ),
+        pytest.param(
             {"dataset": "a", "subjects": [2], "people": [3]}, "odd-even", {2: "cleo"}, [2], id="people are no table"
         ),
         pytest.param(
