@@ -104,8 +104,9 @@ class Run:
         read = io.BytesIO(file.read_bytes())  # not the file: a damaged one and an unreadable one are two errors
         try:
             with zipfile.ZipFile(read) as archive:
-                if any(member.file_size != member.compress_size for member in archive.infolist()):
-                    raise zipfile.BadZipFile  # PyTorch compresses nothing; what is compressed may grow without bound
+                # PyTorch compresses nothing: what is more than the file was packed, or lies there several times.
+                if sum(member.file_size for member in archive.infolist()) > len(read.getbuffer()):
+                    raise zipfile.BadZipFile
             read.seek(0)
             state = torch.load(read, map_location="cpu", weights_only=True)
         except (RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile, EOFError, ValueError, KeyError):

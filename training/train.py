@@ -139,8 +139,9 @@ def resume_in(processes: Processes, path: Path, *, data: Path | None, is_exporte
             f"{cache.path} has {len(cache)} of {cache.dataset}."
         )
     split = split_of(cache, run.facts["protocol"], run.settings.training)
-    is_other = content(cache) != run.facts.get("content", content(cache))  # older runs do not say
-    if is_other or fingerprint(cache, split) != run.facts.get("fingerprint"):
+    found = content(cache)
+    if run.facts.get("content", found) != found or fingerprint(cache, split) != run.facts.get("fingerprint"):
+        # An older run does not say what its cache held.
         raise TrainingDataError(
             f"The run {path} must go on with the clips it began with, but {cache.path} has others."
         )
