@@ -8,7 +8,8 @@ start again at once. Between the two thresholds nothing changes, so a probabilit
 not make a label blink. The background class is claimed like any other, but is never an action.
 
 An answer is about a moment that is past: the model's card says by how much, and smoothing adds its time constant.
-Events say when an action was done, so their times lie that much before the answers that started and ended them.
+Events say when an action was done, so their times lie that much before the answers that started and ended them. Where
+no answer ended an action, because nobody was there any more to look at, it lasted until the last look.
 """
 
 from __future__ import annotations
@@ -149,7 +150,11 @@ class PersonDecision:
         return self._verdict(time_s, best, tuple(events))
 
     def leave(self, time_s: float) -> tuple[ActionEvent, ...]:
-        """Ends the action, because the person is gone; the smoothing starts anew when the person returns."""
+        """Ends the action at the last look, because the person is gone; the smoothing starts anew on a return."""
+        return self.give_way(time_s + self._rules.late_s)
+
+    def give_way(self, time_s: float) -> tuple[ActionEvent, ...]:
+        """Ends the action, because an answer at ``time_s`` says that something else goes on; forgets the smoothing."""
         self._time_s, self._claim = None, None
         return self._end(time_s)
 

@@ -252,7 +252,7 @@ class Engine:
         person.decision.body_id = body.body_id
         person.last_seen_s, now_s = body.last_seen_s, self._since_origin(body.last_seen_s)
         if together is not None:  # one thing at a time: what two do together is not also done by one of them
-            events += person.decision.leave(now_s)
+            events += person.decision.give_way(now_s)
             return self._view_together(body.body_id, together)
         probabilities = answer.probabilities if self._pairs is None else self._pairs.alone(answer.probabilities)
         verdict = person.decision.update(now_s, probabilities, answer.embedding)

@@ -110,7 +110,10 @@ class Pairs:
         self._known = near | waiting
         asked = sorted(near.values(), key=lambda pair: (not pair.is_acting, pair.distance_m, pair.people))
         self._asked = asked[:MOST_PAIRS]
-        events = self._end([*parted, *asked[MOST_PAIRS:]])
+        here = set(number_of.values()) - lost
+        gone = [pair for pair in parted if not here >= set(pair.people)]
+        events = self._end(gone, are_gone=True)
+        events += self._end([pair for pair in (*parted, *asked[MOST_PAIRS:]) if pair not in gone])
         return tuple(
             _joined(windows[a], windows[b])
             for one, other in (pair.people for pair in self._asked)
@@ -153,7 +156,7 @@ class Pairs:
     def finish(self) -> tuple[ActionEvent, ...]:
         """Ends everything that goes on and forgets who is near, at the time the pairs were last decided about."""
         pairs, self._known, self._asked = list(self._known.values()), {}, []
-        return self._end(pairs)
+        return self._end(pairs, are_gone=True)
 
     def _near(self, windows: Mapping[int, Window]) -> dict[tuple[int, int], _Pair]:
         """The pairs that stand near each other, by the numbers of their people."""
@@ -183,12 +186,14 @@ class Pairs:
         view = PairView(pair.body_ids, pair.people, PersonState.NOTHING, distance_m=pair.distance_m)
         return Together(view, answer, np.zeros_like(answer.probabilities))
 
-    def _end(self, pairs: Sequence[_Pair]) -> tuple[ActionEvent, ...]:
+    def _end(self, pairs: Sequence[_Pair], *, are_gone: bool = False) -> tuple[ActionEvent, ...]:
+        """Ends what pairs do: at the last look at them where they are gone, or else as what comes next asks for."""
         events: list[ActionEvent] = []
         for pair in pairs:
             pair.is_acting = False
             if pair.decided_s is not None:
-                events += _of_both(pair.decision.leave(pair.decided_s), pair)
+                end = pair.decision.leave if are_gone else pair.decision.give_way
+                events += _of_both(end(pair.decided_s), pair)
         return tuple(events)
 
     def _surest(self, answer: Recognition) -> float:

@@ -148,6 +148,18 @@ def test_an_event_carries_the_tracking_id_at_its_start(late_s: float, changed_s:
     assert (started.body_id, ended.body_id) == (expected, expected)
 
 
+@pytest.mark.parametrize(("is_gone", "end_s"), [(True, 1.0), (False, 0.6)])
+def test_who_is_gone_acted_until_the_last_look_and_who_does_something_else_until_before(
+    is_gone: bool, end_s: float
+) -> None:
+    machine = decision(dataclasses.replace(PLAIN, cool_down_s=0.0), late_s=0.4)
+    run(machine, [("wave", 0.9)] * 11, step_s=0.1)
+    [ended] = machine.leave(1.0) if is_gone else machine.give_way(1.0)
+    assert ended.end_s == pytest.approx(end_s)
+    again = [event for step in range(11, 31) for event in machine.update(step / 10, spread("wave", 0.9)).events]
+    assert again[0].start_s >= ended.end_s, "nobody does a thing twice at the same time"
+
+
 def test_the_confidence_is_the_mean_over_time_not_over_frames() -> None:
     machine = decision(dataclasses.replace(PLAIN, min_duration_s=0.0))
     machine.update(0.0, spread("wave", 0.9))

@@ -26,8 +26,6 @@ from tests.live import tiny_model
 from tests.live.fakes import FakeClock, body, frame, recording
 
 QUICK = DecisionConfig(smoothing_s=0.05, min_duration_s=0.1, cool_down_s=0.1)
-LATE_S = QUICK.rules(tiny_model.CARD).late_s
-"""Events are dated by so much before the decision."""
 
 
 def engine(recognizer: Recognizer) -> Engine:
@@ -161,7 +159,7 @@ def test_a_person_who_leaves_takes_the_label_along_at_once(recognizer: Recognize
     waited = [result for result in later if result.people]
     assert {result.people[0].state for result in waited} == {PersonState.LOST}
     assert len(waited) == pytest.approx(30 * KEEP_S, abs=1)
-    assert [event.end_s for result in later for event in result.events] == [pytest.approx(39 / 30 - LATE_S)]
+    assert [event.end_s for result in later for event in result.events] == [pytest.approx(39 / 30)]
     assert not any(result.events for result in waited)
     assert later[-1].people == ()
 
@@ -232,7 +230,7 @@ def test_someone_who_was_away_between_two_decisions_starts_anew(recognizer: Reco
         one.observe(frame(index, index / 30))  # nobody decided on these
     back = decided(one, frame(70, 70 / 30, body(4, 70 / 30, is_hand_up=True)))
     assert back.people[0].state is PersonState.WARMING_UP
-    assert [event.end_s for event in back.events] == [pytest.approx(39 / 30 - LATE_S)]
+    assert [event.end_s for event in back.events] == [pytest.approx(39 / 30)]
 
 
 def test_a_jump_of_the_clock_ends_the_action_and_keeps_the_number(recognizer: Recognizer) -> None:
@@ -242,7 +240,7 @@ def test_a_jump_of_the_clock_ends_the_action_and_keeps_the_number(recognizer: Re
         assert late is not None
         one.decide(late)
     result = decided(one, frame(0, 3.0, body(4, 0.0, is_hand_up=True)))
-    assert [event.end_s for event in result.events] == [pytest.approx(39 / 30 - LATE_S)]
+    assert [event.end_s for event in result.events] == [pytest.approx(39 / 30)]
     assert [(person.person, person.state) for person in result.people] == [(1, PersonState.WARMING_UP)]
     assert one.decide(late) is None
 
@@ -253,14 +251,14 @@ def test_a_seek_forwards_ends_the_action_too(recognizer: Recognizer) -> None:
         decided(one, frame(index, index / 30, body(4, 0.0, is_hand_up=True)))
     one.reset()
     result = decided(one, frame(41, 41 / 30, body(4, 0.0, is_hand_up=True)))
-    assert [event.end_s for event in result.events] == [pytest.approx(39 / 30 - LATE_S)]
+    assert [event.end_s for event in result.events] == [pytest.approx(39 / 30)]
     assert result.people[0].state is PersonState.WARMING_UP
 
 
 def test_an_action_at_the_end_of_a_recording_is_ended_in_the_last_view(recognizer: Recognizer) -> None:
     views = offline(ReplaySource(recording(60, hand_up_s=(0.0, 9.0)), speed=math.inf), recognizer)
     assert len(views) == 60
-    assert [event.end_s for event in views[-1].events] == [pytest.approx(59 / 30 - LATE_S)]
+    assert [event.end_s for event in views[-1].events] == [pytest.approx(59 / 30)]
 
 
 def test_attention_lies_on_the_sources_joints_in_their_order(tmp_path: Path) -> None:
@@ -292,7 +290,7 @@ def test_a_loop_forgets_at_its_seam(recognizer: Recognizer) -> None:
     taken = [next(views) for _ in range(100)]
     views.close()
     ends = [event.end_s for view in taken for event in view.events if event.end_s is not None]
-    assert ends == [pytest.approx(44 / 30 - LATE_S)] * 2
+    assert ends == [pytest.approx(44 / 30)] * 2
     assert {person.person for view in taken for person in view.people} == {1}
     with pytest.raises(ValueError, match="not open"):
         source.apply(Transport(play=True))

@@ -59,7 +59,7 @@ def test_live_events_of_a_real_recording_are_the_offline_events(model_file: Path
 
 def test_a_replay_in_real_time_recognizes_every_frame_and_ends(model_file: Path) -> None:
     found = assert_live_equals_offline(recording(60, hand_up_s=(0.0, 9.0)), model_file, speed=1.0)
-    assert found[-1].end_s == pytest.approx(59 / 30 - QUICK.rules(tiny_model.CARD).late_s)
+    assert found[-1].end_s == pytest.approx(59 / 30)
 
 
 def test_people_frames_and_statistics_are_shown(model_file: Path) -> None:
