@@ -6,6 +6,7 @@ The presenter keeps what outlives a view: the chosen person, the bounded list of
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import deque
 
 import numpy as np
@@ -35,6 +36,8 @@ from skeleton.frames import Body, BodyFrame
 
 MOST_EVENTS = 500
 """Older ones leave the list: a window that runs for a week must not grow."""
+LOOK_S = 0.5
+"""A look that begins while an action goes on dates its start, which nobody saw, at most so much too early."""
 MOST_SCORES = 12
 """Up to so many classes keep their places; of more, the likeliest are shown."""
 
@@ -274,15 +277,25 @@ class Presenter:
         return max(0.0, view.frame.time_s - self._start_s)
 
     def _record(self, event: ActionEvent) -> None:
-        """Adds an action that started; one that ended replaces its start."""
+        """Adds an action that started; one that ended replaces its start.
+
+        What was looked at again is the same action, though it was cut short where somebody went elsewhere in the
+        recording, and frames that were left out move its ends a little.
+        """
         self.events_revision += 1
-        for index in range(len(self.events) - 1, -1, -1):
-            known = self.events[index]
-            is_earlier_pass = self.events.maxlen is None and known.end_s is not None
-            is_same = (known.people, known.label, known.start_s) == (event.people, event.label, event.start_s)
-            if is_same and not is_earlier_pass:
-                self.events[index] = event
-                return
+        keeps_all = self.events.maxlen is None  # every pass counts
+        same = [
+            index
+            for index, known in enumerate(self.events)
+            if _is_same(known, event) and not (keeps_all and known.end_s is not None)
+        ]
+        if same:
+            for index in same:
+                event = _joined(self.events[index], event)
+            self.events[same[-1]] = event
+            for index in reversed(same[:-1]):
+                del self.events[index]
+            return
         self.events_left_out += len(self.events) == self.events.maxlen
         self.events.append(event)
 
@@ -295,6 +308,27 @@ def events_of(events: deque[ActionEvent]) -> tuple[ActionEvent, ...]:
 def ended(event: ActionEvent, *, at_s: float) -> ActionEvent:
     """Returns the event, ended at ``at_s`` when it was still going on."""
     return event if event.end_s is not None else dataclasses.replace(event, end_s=max(at_s, event.start_s))
+
+
+def _is_same(known: ActionEvent, event: ActionEvent) -> bool:
+    """Whether two events tell of one action: of the same people, and at the same time."""
+    if (known.people, known.label) != (event.people, event.label):
+        return False
+    known_end_s = math.inf if known.end_s is None else known.end_s
+    if event.end_s is None:  # whatever comes later may be another one
+        return known.start_s - LOOK_S <= event.start_s < known_end_s
+    return known.start_s == event.start_s or (known.start_s < event.end_s and event.start_s < known_end_s)
+
+
+def _joined(known: ActionEvent, event: ActionEvent) -> ActionEvent:
+    """Returns one action of two looks at it: from the earlier start to the later end that is known.
+
+    Where the starts are nearly the same, the one that was known stays.
+    """
+    ends_s = [one.end_s for one in (known, event) if one.end_s is not None]
+    is_earlier = event.start_s < known.start_s - LOOK_S or event.start_s == known.start_s
+    first = event if is_earlier else known
+    return dataclasses.replace(first, end_s=max(ends_s, default=None))
 
 
 def _rows(one: PersonView, card: ModelCard) -> tuple[ScoreRow, ...]:

@@ -154,7 +154,7 @@ class PersonDecision:
         return self.give_way(time_s + self._rules.late_s)
 
     def give_way(self, time_s: float) -> tuple[ActionEvent, ...]:
-        """Ends the action, because an answer at ``time_s`` says that something else goes on; forgets the smoothing."""
+        """Ends the action, because the answer at ``time_s`` is that something else goes on; smoothing starts anew."""
         self._time_s, self._claim = None, None
         return self._end(time_s)
 

@@ -109,6 +109,7 @@ class Engine:
         config: When actions start and end.
         origin_s: Sensor time that events count from; None takes the first frame's.
         leveler: What finds the floor; None for a model that takes joints as the sensor sees them.
+        first_person: The number of the first person.
 
     Raises:
         ModelContractError: The layout lacks joints that the model needs.
@@ -123,6 +124,7 @@ class Engine:
         config: DecisionConfig | None = None,
         origin_s: float | None = None,
         leveler: Leveler | None = None,
+        first_person: int = 1,
     ) -> None:
         card = recognizer.card
         if card.expects_leveled and leveler is None:
@@ -134,7 +136,13 @@ class Engine:
         self._pairs = Pairs.of(card, rules=self._rules, config=self._config)
         self._joint_indices = fitting_joints(card, layout)
         self._joint_count = len(layout)
-        self._history = History(self._joint_indices, span_s=card.span_s, frame_count=card.frames, bones=layout.bones)
+        self._history = History(
+            self._joint_indices,
+            span_s=card.span_s,
+            frame_count=card.frames,
+            bones=layout.bones,
+            first_person=first_person,
+        )
         self._origin_s = origin_s
         self._generation = 0
         self._people: dict[int, _Person] = {}  # by number
@@ -146,6 +154,11 @@ class Engine:
         leveling = self._leveler.add(frame) if self._leveler is not None else None
         generation = self._history.append(frame)
         return None if generation is None else Observation(frame, generation, leveling)
+
+    @property
+    def next_person(self) -> int:
+        """The number of the next new person: asked by the thread that observes."""
+        return self._history.next_person
 
     def level_by(self, leveler: Leveler | None) -> None:
         """Takes another leveler into use from the next frame on: the sensor was calibrated meanwhile."""

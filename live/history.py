@@ -67,6 +67,7 @@ class History:
         span_s: Seconds that a window spans.
         frame_count: T, frames of a window.
         bones: Of the source's layout, for ``Identities``; without any, a new tracking id is a new person.
+        first_person: The number of the first person.
     """
 
     def __init__(
@@ -76,12 +77,13 @@ class History:
         span_s: float,
         frame_count: int,
         bones: Sequence[tuple[int, int]] = (),
+        first_person: int = 1,
     ) -> None:
         self._joint_indices = joint_indices
         self._span_s = span_s
         self._frame_count = frame_count
         self._lock = threading.Lock()
-        self._identities = Identities(bones)
+        self._identities = Identities(bones, first_person=first_person)
         self._tracks: dict[int, Track] = {}  # by the person's number
         self._newest_s = -np.inf
         self._generation = 0
@@ -135,6 +137,11 @@ class History:
             frames = side_by_side([self._tracks[body.person].until(frame.time_s) for body in ready])
         body_ids = [body.body_id for body in ready]
         return Snapshot(bodies=bodies, windows=self._windows(frame.time_s, body_ids, frames, floor))
+
+    @property
+    def next_person(self) -> int:
+        """The number of the next new person."""
+        return self._identities.next_person
 
     @property
     def frames_kept(self) -> int:

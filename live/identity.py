@@ -57,18 +57,22 @@ class Sighting:
 
 
 class Identities:
-    """Numbers the people of one source, from 1 in the order of appearance. Belongs to one thread.
+    """Numbers the people of one source in the order of appearance. Belongs to one thread.
 
     Args:
         bones: Pairs of joint indices of the source's layout. Without any, sizes cannot be compared, and a new id is
             always a new person.
+        first_person: The number of the first person.
+
+    Attributes:
+        next_person: The number of the next new person.
     """
 
-    def __init__(self, bones: Sequence[tuple[int, int]]) -> None:
+    def __init__(self, bones: Sequence[tuple[int, int]], *, first_person: int = 1) -> None:
         self._bones = np.array(bones, dtype=np.int64).reshape(-1, 2)
         self._near: dict[int, Sighting] = {}  # by number: everybody in view or lost a moment ago
         self._known: dict[int, int] = {}  # tracking id -> number
-        self._last = 0
+        self.next_person = first_person
 
     def settle(self, frame: BodyFrame) -> dict[int, int]:
         """Returns the person of every tracking id in the next frame; its time is later than that of the last one."""
@@ -99,8 +103,8 @@ class Identities:
             people |= returned(strangers, lost, time_s=time_s, bones=self._bones)
         for body_id in bodies:
             if body_id not in people:
-                self._last += 1
-                people[body_id] = self._last
+                people[body_id] = self.next_person
+                self.next_person += 1
 
     def _note(self, bodies: Iterable[Body], people: dict[int, int], time_s: float) -> None:
         for body in bodies:

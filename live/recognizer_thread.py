@@ -10,8 +10,8 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from live.board import Board
@@ -25,9 +25,12 @@ from live.sources.base import SourceInfo
 from live.view import Banner, Severity
 from skeleton.errors import AppError, InternalError, ModelContractError
 from skeleton.frames import BodyFrame
+from skeleton.window import MAX_GAP_S
 
 WAIT_S = 1.0
 """The mailbox wakes its consumer; this only bounds how long a thread sleeps if it should be forgotten."""
+SETTLE_S, LOOK_BACK_EVERY_S = 1.0, 0.1
+"""After a jump so much before the frame it led to is decided about as well, so often: longer than one takes."""
 QUICK_S = 0.025
 """Frames that come faster, of a recording that is played faster, leave no rest that is worth waiting for."""
 
@@ -42,6 +45,8 @@ class _Task:
         received_s: When the frame arrived.
         is_last: Whether the actions that go on end with it.
         is_lost: Whether nobody is in view any more.
+        lead_in: What lies before the next frame, of a recording that jumped; nothing is observed until it is done.
+        is_done: Set when that is so.
     """
 
     engine: Engine
@@ -49,6 +54,8 @@ class _Task:
     received_s: float = 0.0
     is_last: bool = False
     is_lost: bool = False
+    lead_in: Sequence[BodyFrame] = ()
+    is_done: threading.Event = field(default_factory=threading.Event)
 
 
 class RecognizerThread:
@@ -82,6 +89,7 @@ class RecognizerThread:
         self._recognizer: Recognizes | None = None  # written once by the thread, read by the source's
         self._info: SourceInfo | None = None
         self._origin_s = 0.0
+        self._next_person = 1  # a number means one person, before the sensor was lost and after
         self._engine: Engine | None = None  # of the source that is open; written by the source's thread only
         self._deciding: Engine | None = None  # the one whose actions go on; touched by this thread only
         # The newest that was handed over, and that was carried out: one writer each, so that neither's word is lost.
@@ -159,15 +167,32 @@ class RecognizerThread:
         """Notes that no frame comes before playback goes on."""
         self._rhythm.rest()
 
-    def reset(self) -> None:
-        """Forgets what was observed, because the source jumps."""
-        if self._engine is not None:
-            self._engine.reset()
+    @property
+    def lead_s(self) -> float:
+        """How much of what lies before a frame has a say in what is decided at it, seconds; 0 without a model."""
+        return self._recognizer.card.span_s + MAX_GAP_S + SETTLE_S if self._recognizer is not None else 0.0
+
+    def catch_up(self, lead_in: Sequence[BodyFrame]) -> None:
+        """Forgets what was observed, because the source jumped, and takes in what lies before the next frame.
+
+        Waits until that was decided about. So the next frame finds the window and the action it would find had the
+        recording been played up to it, except that an action is not known to have begun before ``lead_in``.
+        """
+        engine = self._engine or self._new_engine()
+        if engine is None:
+            return
+        engine.reset()
+        if lead_in:
+            task = _Task(engine, None, lead_in=lead_in)
+            self._hand_over(task)
+            while self.thread.is_alive() and not task.is_done.wait(WAIT_S):
+                continue
 
     def end(self) -> None:
         """Ends everything that goes on, because the source is gone."""
         self._rhythm.rest()
         if self._engine is not None:
+            self._next_person = self._engine.next_person
             self._hand_over(_Task(self._engine, None, is_last=True, is_lost=True))
         self._info = self._engine = None
 
@@ -185,6 +210,7 @@ class RecognizerThread:
                 config=self._config,
                 origin_s=self._origin_s,
                 leveler=leveler_for(self._recognizer.card, self._info),
+                first_person=self._next_person,
             )
         except ModelContractError as error:
             self._info = None  # said once for each source
@@ -206,6 +232,7 @@ class RecognizerThread:
                 if task is not None:
                     self._carry_out(task)
                     self._done = task
+                    task.is_done.set()
                 elif self.explains and self._rota.work():
                     self._board.set_evidence(self._rota.newest)
         except AppError as error:
@@ -223,6 +250,8 @@ class RecognizerThread:
         if task.engine is not self._deciding:
             self._end_actions()
             self._deciding = task.engine
+        if task.lead_in:
+            self._look_back(task)
         decided = task.engine.decide(task.observation) if task.observation else None
         if decided is None:
             self._too_old += task.observation is not None
@@ -241,6 +270,18 @@ class RecognizerThread:
         if task.is_lost:
             self._show_nobody()
             self._say("")
+
+    def _look_back(self, task: _Task) -> None:
+        """Decides about the last part of a lead-in. The source's thread waits, so this one may observe."""
+        due_s = task.lead_in[-1].time_s - SETTLE_S
+        for frame in task.lead_in:
+            observation = task.engine.observe(frame)
+            if observation is None or frame.time_s < due_s or self._is_stopping.is_set():
+                continue
+            due_s = frame.time_s + LOOK_BACK_EVERY_S
+            decided = task.engine.decide(observation)
+            if decided is not None:
+                self._board.add_events(self._latencies.end(decided.events))
 
     def _look(self, task: _Task, decided: Decided) -> None:
         """Tells the rota what may be explained; it looks while nobody wants it too, to answer soon when asked."""

@@ -76,6 +76,7 @@ class SourceThread:
         self._lost_before = 0  # frames, while it was open earlier
         self._first_received_s: float | None = None  # of all times the source was open
         self._received_s = 0.0  # the newest frame of this time; 0 before it
+        self._index = -1  # the newest frame of a recording
         self.thread = threading.Thread(target=self._run, name="source", daemon=True)
 
     def stop(self) -> None:
@@ -178,11 +179,7 @@ class SourceThread:
 
     def _apply_commands(self) -> None:
         while self._commands:
-            command = self._commands.popleft()
-            jumps = command.seek_s is not None and self._source.position is not None  # a live source cannot seek
-            if jumps and self._recognition is not None:
-                self._recognition.reset()
-            self._source.apply(command)
+            self._source.apply(self._commands.popleft())
 
     def _deliver(self, info: SourceInfo, frame: BodyFrame, now_s: float) -> None:
         received_s = frame.arrival_s or now_s
@@ -191,10 +188,20 @@ class SourceThread:
             self._begin(info, frame, now_s)
         self._received_s = now_s
         if self._recognition is not None:
+            if self._has_jumped():
+                self._recognition.catch_up(self._source.lead_in(self._recognition.lead_s))
             is_last = self._source.status is SourceStatus.ENDED
             self._recognition.observe(frame, received_s=received_s, is_last=is_last)
         self._record(info, frame, received_s=received_s)
         self._unshown = frame
+
+    def _has_jumped(self) -> bool:
+        """Whether the frame read last does not follow the one before it; a live source cannot jump."""
+        position, before = self._source.position, self._index
+        if position is None:
+            return False
+        self._index = position.index
+        return position.index != before + 1
 
     def _record(self, info: SourceInfo, frame: BodyFrame, *, received_s: float) -> None:
         recorder = self._recorder

@@ -9,6 +9,7 @@ A source is opened, read and closed by one thread (COM wants that). It is a cont
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from types import TracebackType
@@ -156,6 +157,14 @@ class Source(ABC):
     def position(self) -> Position | None:
         """Where playback stands; None for a live source."""
         return None
+
+    def lead_in(self, span_s: float) -> Sequence[BodyFrame]:
+        """Returns the frames of ``span_s`` seconds before the last frame read, oldest first; none of a live source.
+
+        After a jump they are what a window at that frame is made of.
+        """
+        del span_s
+        return ()
 
     @property
     def frames_lost(self) -> int:

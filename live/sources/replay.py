@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -138,6 +139,13 @@ class ReplaySource(Source):
         index = max(self._current, 0)
         time_s = self._time_of(index) if self._recording is not None else 0.0
         return Position(time_s=time_s, index=index, speed=self._speed, is_looping=self._is_looping)
+
+    def lead_in(self, span_s: float) -> Sequence[BodyFrame]:
+        """Returns the frames of the ``span_s`` seconds before the last frame read, oldest first."""
+        recording = self._opened()
+        current = max(self._current, 0)
+        first = recording.index_at(float(recording.times_s[current]) - span_s)
+        return [recording.frames[index] for index in range(first, current)]
 
     def apply(self, command: Transport) -> None:
         """Carries out a transport command.

@@ -295,6 +295,34 @@ def test_the_event_list_is_bounded() -> None:
     assert (len(presenter.events), presenter.events[-1].start_s) == (MOST_EVENTS, MOST_EVENTS + 49)
 
 
+@pytest.mark.parametrize(
+    ("looks", "expected"),
+    [
+        pytest.param([(1.0, 3.0), (1.03, None), (1.03, 3.03)], [(1.0, 3.03)], id="frames left out move the ends"),
+        pytest.param([(1.0, 2.0), (1.5, None), (1.5, 3.0)], [(1.0, 3.0)], id="cut short before"),
+        pytest.param([(2.0, 3.0), (1.0, None), (1.0, 3.0)], [(1.0, 3.0)], id="only the end seen before"),
+        pytest.param([(1.0, 3.0), (0.7, None), (0.7, 3.0)], [(1.0, 3.0)], id="a jump into it"),
+        pytest.param([(1.0, 2.0), (1.0, None)], [(1.0, 2.0)], id="looked at again, and it goes on"),
+        pytest.param(
+            [(1.0, 2.0), (4.0, 5.0), (2.5, None), (2.5, 3.0)], [(1.0, 2.0), (4.0, 5.0), (2.5, 3.0)], id="new"
+        ),
+        pytest.param([(1.0, 2.0), (3.0, 4.0), (1.5, None), (1.5, 3.5)], [(1.0, 4.0)], id="one after all"),
+    ],
+)
+def test_what_is_looked_at_twice_is_one_event(
+    looks: list[tuple[float, float | None]], expected: list[tuple[float, float]]
+) -> None:
+    presenter = presented(view(events=tuple(event(start_s=start_s, end_s=end_s) for start_s, end_s in looks)))
+    assert [(one.start_s, one.end_s) for one in presenter.events] == expected
+
+
+def test_a_rendering_keeps_every_pass() -> None:
+    presenter = Presenter(most_events=None)
+    for start_s, end_s in ((1.0, None), (1.0, 3.0), (1.0, None), (1.0, 3.0)):
+        presenter.take(view(events=(event(start_s=start_s, end_s=end_s),)))
+    assert [(one.start_s, one.end_s) for one in presenter.events] == [(1.0, 3.0), (1.0, 3.0)]
+
+
 def test_events_that_left_the_list_are_counted_and_an_end_is_no_event_of_its_own() -> None:
     presenter = presented(view())
     for index in range(MOST_EVENTS + 50):

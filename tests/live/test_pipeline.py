@@ -19,7 +19,6 @@ from live.sources.base import SourceInfo, SourceStatus, Transport
 from live.sources.replay import ReplaySource
 from live.view import ActionEvent, PersonState, PipelineView
 from skeleton.recording import Recording
-from tests.live import tiny_model
 from tests.live.fakes import ScriptedSource, body, frame, recording, wait_until
 from tests.live.pipelines import (
     QUICK,

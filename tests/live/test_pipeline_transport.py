@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 from pathlib import Path
 
+import numpy as np
+import pytest
+
+from live import offline
 from live.pipeline import Pipeline
+from live.recognizer import Recognizer
 from live.sources.base import SourceStatus, Transport
 from live.sources.replay import ReplaySource
 from live.view import ActionEvent, PersonState
 from skeleton.errors import SourceLost
 from skeleton.frames import BodyFrame
-from tests.live.fakes import ScriptedSource, recording
+from skeleton.window import Window
+from tests.live.fakes import ScriptedSource, Watched, recording
 from tests.live.pipelines import (
     QUICK,
     feed_when_ready,
@@ -58,6 +65,45 @@ def test_a_seek_ends_the_action_that_goes_on(model_file: Path) -> None:
         until(pipeline, lambda v: len(found) == 2 and v.people, what="its end", events=found)
     assert found[1].start_s == found[0].start_s
     assert found[1].end_s < 10.0  # when it was last seen, not where the seek went
+
+
+@pytest.mark.parametrize("jump", [Transport(seek_s=12.0), Transport(step=-60)])
+def test_a_jump_into_an_action_shows_it_at_once(model_file: Path, jump: Transport) -> None:
+    found: list[ActionEvent] = []
+    whole = recording(600, people=2, hand_up_s=(8.0, 16.0))
+    with running(Pipeline(ReplaySource(whole), loader(model_file), config=QUICK)) as pipeline:
+        pipeline.command(Transport(play=False))
+        pipeline.command(Transport(seek_s=14.0))
+        until(pipeline, lambda v: v.frame and v.frame.index == 420 and v.people, what="the first jump", events=found)
+        pipeline.command(jump)
+        view = until(pipeline, lambda v: v.frame.index == 360 and v.people, what="the second jump", events=found)
+        shown = until(pipeline, lambda v: v.people[0].state is PersonState.ACTION, what="the action", events=found)
+    assert view.status is shown.status is SourceStatus.PAUSED and shown.frame.index == 360
+    assert [person.label for person in shown.people] == ["right hand up"] * 2
+    assert all(person.joint_attention is not None and person.warm_up == 1.0 for person in shown.people)
+    ends_s = [event.end_s for event in found if event.end_s is not None]
+    assert len(ends_s) == 2 and all(end_s < 14.0 + 1e-6 for end_s in ends_s), "ended where it was left"
+
+
+@pytest.mark.parametrize("index", [200, 40])
+def test_a_window_after_a_jump_is_that_of_playing_to_it(model_file: Path, index: int) -> None:
+    whole = recording(300, people=2, hand_up_s=(5.0, 9.0))
+
+    def of_windows(recognizer: Watched) -> dict[tuple[int, int], Window]:
+        return {(window.body_ids[0], round((window.end_s - 1000) * 30)): window for window in recognizer.windows}
+
+    played = Watched(Recognizer(model_file, provider="cpu"))
+    list(offline.run(ReplaySource(whole, speed=math.inf), played))
+    jumped = Watched(Recognizer(model_file, provider="cpu"))
+    with running(Pipeline(ReplaySource(whole), lambda: jumped)) as pipeline:
+        pipeline.command(Transport(play=False))
+        pipeline.command(Transport(seek_s=index / 30))
+        until(pipeline, lambda v: v.frame and v.frame.index == index and v.people, what="the jump")
+    expected, found = of_windows(played), of_windows(jumped)
+    assert (10, index) in found
+    for key, window in found.items():
+        np.testing.assert_array_equal(window.seen, expected[key].seen)
+        np.testing.assert_array_equal(window.joints, expected[key].joints)
 
 
 class Pausable(ScriptedSource):

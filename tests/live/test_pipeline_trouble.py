@@ -118,6 +118,8 @@ def test_a_lost_source_ends_the_actions_and_comes_back_by_itself(model_file: Pat
         source.put(*raised(5, start=1000))
         view = until(pipeline, lambda v: v.status is SourceStatus.STREAMING, what="frames again", events=found)
         assert view.banners == ()
+        view = until(pipeline, lambda v: v.people, what="people again", events=found)
+        assert view.people[0].person == 2, "nobody can tell whether it is person 1 of before"
     assert source.closed == 2
 
 

@@ -147,6 +147,18 @@ def test_a_seek_shows_its_frame_at_once_and_goes_on_from_there() -> None:
         assert deliveries(source, clock, 1) == [(0, 0.0)]
 
 
+def test_what_leads_to_a_frame_is_given_without_going_there() -> None:
+    whole = recording(90)
+    with ReplaySource(whole, clock=FakeClock()) as source:
+        assert source.lead_in(1.0) == []
+        source.apply(Transport(seek_s=2.0))
+        assert source.read(0.0) is not None
+        assert [frame.index for frame in source.lead_in(0.5)] == list(range(45, 60))
+        assert [frame.index for frame in source.lead_in(99.0)] == list(range(60))
+        following = source.read(1.0)
+        assert following is not None and following.index == 61
+
+
 def test_the_end_is_said_and_play_or_seek_starts_again() -> None:
     clock = FakeClock()
     with ReplaySource(recording(10), clock=clock) as source:
