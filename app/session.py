@@ -149,7 +149,8 @@ class Session:
             return PipelineView()
         view, revision = first_view or self._pipeline.poll(), self.revision
         self._judge_model(view)
-        if view.status is SourceStatus.FAILED and self._choice.can_fall_back:
+        has_failed = view.status is SourceStatus.FAILED and self.revision == revision  # not what just took over
+        if has_failed and self._choice.can_fall_back:
             self._problems += [*(banner.text for banner in view.banners), NO_KINECT]
             self._fall_back(view.recording)
         # Whoever sees a new revision forgets the old pipeline, and must not be shown its last view as the first one.
@@ -261,10 +262,14 @@ class Session:
         except AppError as error:
             self._problems.append(str(error))
             return
-        choice = dataclasses.replace(self._choice, model=loading.path, can_fall_back=False)
+        is_awaited = view.frame is None
+        can_fall_back = self._choice.can_fall_back and is_awaited  # one that has sent frames is waited for
+        choice = dataclasses.replace(self._choice, model=loading.path, can_fall_back=can_fall_back)
         if self._pipeline is not None and choice.kind == "kinect":
             self._pipeline.stop()  # a sensor must be closed before it is opened again
         self._take_over(choice, self._made(choice))
+        if is_awaited:
+            self._go_on_recording(view.recording)
         if self._pipeline is not None and view.position is not None:
             position = view.position
             for command in (
@@ -282,9 +287,13 @@ class Session:
         self.revision += 1
 
     def _fall_back(self, recording: RecordingView | None) -> None:
-        """Shows the demo; a recording that was asked for and waits for its first frame goes on with it."""
+        """Shows the demo."""
         choice = dataclasses.replace(self._choice, kind="demo", can_fall_back=False)
         self._take_over(choice, self._made(choice))
+        self._go_on_recording(recording)
+
+    def _go_on_recording(self, recording: RecordingView | None) -> None:
+        """Records what took over where a recording was asked for of what was there, and got no frame."""
         if recording is not None and recording.is_running and not recording.frames:
             try:
                 self.record(recording.path, with_video=self._records_video)

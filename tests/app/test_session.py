@@ -174,6 +174,38 @@ def test_a_recording_goes_on_with_the_demo_that_takes_the_kinects_place() -> Non
     opened.session.close()
 
 
+@pytest.mark.parametrize("is_failing_at_once", [False, True])
+def test_the_demo_takes_the_kinects_place_though_a_model_was_chosen_meanwhile(is_failing_at_once: bool) -> None:
+    opened = Opened(PipelineView(), PipelineView(), view(person(1)), kind="kinect", can_fall_back=True)
+    kinect, again, demo = opened.pipelines
+    opened.session.record(Path("a.mcap"), with_video=True)
+    opened.session.open_model(Path("second.onnx"))
+    if is_failing_at_once:
+        kinect.shown = dataclasses.replace(FAILED, recording=kinect.shown.recording)
+    shown = opened.wait_for_model()
+    assert again.recordings == [(Path("a.mcap"), True)]
+    assert shown.recording is not None and shown.recording.is_running
+    again.shown = dataclasses.replace(FAILED, recording=again.shown.recording)
+    opened.session.poll()
+    assert [(choice.kind, choice.model.name) for choice in opened.choices] == [
+        ("kinect", "first.onnx"), ("kinect", "second.onnx"), ("demo", "second.onnx"),
+    ]  # fmt: skip
+    assert demo.recordings == [(Path("a.mcap"), True)]
+    assert opened.session.take_problems() == ["No such recording.", NO_KINECT]
+    opened.session.close()
+
+
+def test_a_kinect_that_has_sent_frames_is_waited_for_when_a_model_is_chosen() -> None:
+    opened = Opened(view(person(1), position=None), FAILED, kind="kinect", can_fall_back=True)
+    opened.session.record(Path("a.mcap"))
+    opened.session.open_model(Path("second.onnx"))
+    assert opened.wait_for_model().status is SourceStatus.FAILED
+    opened.session.poll()
+    assert [choice.kind for choice in opened.choices] == ["kinect", "kinect"]
+    assert opened.pipelines[1].recordings == []  # it has frames, and ends as with anything else that is opened
+    opened.session.close()
+
+
 @pytest.mark.parametrize("why", ["stopped before", "has frames"])
 def test_a_recording_does_not_go_on_with_the_demo_where_it(why: str) -> None:
     opened = Opened(PipelineView(), PipelineView(), kind="kinect", can_fall_back=True)
