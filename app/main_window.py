@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PyQt5.QtCore import QSettings, QSize, QStandardPaths, Qt, QTimer, pyqtSignal
+from PyQt5.QtCore import QMimeData, QSettings, QSize, QStandardPaths, Qt, QTimer, pyqtSignal
 from PyQt5.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication
 from PyQt5.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
@@ -180,14 +180,14 @@ class MainWindow(QMainWindow):
         event.accept()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Takes one local file."""
-        if any(url.isLocalFile() for url in event.mimeData().urls()):
+        """Takes what holds a local file."""
+        if _local_files(event.mimeData()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Opens the file dropped."""
-        for url in event.mimeData().urls()[:1]:
-            self.open_file(Path(url.toLocalFile()))
+        """Opens the first local file of what is dropped."""
+        for path in _local_files(event.mimeData())[:1]:
+            self.open_file(path)
 
     def _build(self) -> None:
         self.setWindowTitle("Action recognition")
@@ -376,6 +376,10 @@ def _same_picture(one: PipelineView, other: PipelineView) -> bool:
     same_people = (one.people, one.evidence) == (other.people, other.evidence)
     same_rest = (one.status, one.source) == (other.status, other.source)
     return same_arrays and same_mark and same_people and same_rest
+
+
+def _local_files(data: QMimeData) -> list[Path]:
+    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
 
 
 def _column(parent: QWidget, *widgets: QWidget) -> QVBoxLayout:

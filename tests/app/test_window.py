@@ -288,11 +288,13 @@ def test_a_dropped_file_is_opened(window: MainWindow, session: Session, monkeypa
     opened: list[Path] = []
     monkeypatch.setattr(session, "open_recording", opened.append)
     monkeypatch.setattr(session, "open_model", opened.append)
-    for name in ("squat.skeleton", "new.ONNX"):
+    page = QUrl("https://example.org/squat.skeleton")
+    for names, others in ((["squat.skeleton"], []), (["new.ONNX"], []), (["squat.skeleton", "new.ONNX"], [page])):
         data = QMimeData()
-        data.setUrls([QUrl.fromLocalFile(f"/recordings/{name}")])
+        data.setUrls([*others, *(QUrl.fromLocalFile(f"/recordings/{name}") for name in names)])
         window.dropEvent(QDropEvent(QPoint(5, 5), Qt.CopyAction, data, Qt.LeftButton, Qt.NoModifier))
-    assert opened == [Path("/recordings/squat.skeleton"), Path("/recordings/new.ONNX")]
+    squat, new = Path("/recordings/squat.skeleton"), Path("/recordings/new.ONNX")
+    assert opened == [squat, new, squat]  # of several the first that is a file here
 
 
 def test_a_model_that_comes_with_the_app_is_one_click_away(
