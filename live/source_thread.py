@@ -34,6 +34,8 @@ FIRST_DELAY_S, LONGEST_DELAY_S = 0.5, 8.0
 """Wait before a source is opened again; doubled after every failure."""
 DECISION_WITHIN_S, LOOK_EVERY_S = 0.02, 0.002
 """A recording's picture is fetched once its frame is decided about, so much later than the frame at the latest."""
+NEVER_LOST = frozenset({"demo"})
+"""Kinds of live sources that are computed: where one sends nothing, the computer is busy."""
 MOST_COMMANDS = 256
 
 
@@ -98,7 +100,7 @@ class SourceThread:
     def is_silent(self, now_s: float) -> bool:
         """Whether a live source that streamed has been silent for too long, be it because a read does not return."""
         info, received_s = self._info, self._received_s
-        return bool(info and info.is_live and received_s and now_s - received_s > self._lost_after_s)
+        return bool(info and _can_be_lost(info) and received_s and now_s - received_s > self._lost_after_s)
 
     def silence(self) -> Banner:
         """Returns the banner for a source that is silent."""
@@ -161,7 +163,7 @@ class SourceThread:
                 opened_s, self._received_s = now_s, now_s if self._received_s else 0.0
                 if self._recognition is not None:
                     self._recognition.expect_nothing()
-            elif info.is_live:
+            elif _can_be_lost(info):
                 self._check_alive(info, asked_s, opened_s=opened_s)
             self._show(now_s)
             self._board.set_frames_lost(self._lost_before + self._source.frames_lost)
@@ -280,3 +282,7 @@ class SourceThread:
     def _fail(self, banner: Banner) -> None:
         self._board.set_banner("source", banner)  # first: whoever sees that it failed is told why
         self._board.set_status(SourceStatus.FAILED)
+
+
+def _can_be_lost(info: SourceInfo) -> bool:
+    return info.is_live and info.kind not in NEVER_LOST

@@ -17,6 +17,7 @@ from live import offline, source_thread
 from live.board import Board
 from live.pipeline import STOP_WITHIN_S, Pipeline
 from live.recognizer import Recognizer
+from live.source_thread import READ_TIMEOUT_S
 from live.sources.base import Position, SourceInfo, SourceStatus
 from live.sources.replay import ReplaySource
 from live.view import ActionEvent, Severity
@@ -149,6 +150,24 @@ def test_a_computer_that_stood_still_is_no_silent_source(monkeypatch: pytest.Mon
     with running(Pipeline(source, None)) as pipeline:
         until(pipeline, lambda v: v.statistics.frames_read == 5, what="the frames after it")
     assert source.opened == 1
+
+
+def test_a_demo_that_a_busy_computer_lets_wait_is_never_lost() -> None:
+    class Starved(ScriptedSource):
+        idle = 0
+
+        def open(self) -> SourceInfo:
+            return dataclasses.replace(super().open(), kind="demo")
+
+        def read(self, timeout_s: float) -> BodyFrame | None:
+            self.idle += self.is_drained
+            return super().read(timeout_s)
+
+    source, seen = Starved(raised(3)), set()
+    pipeline = Pipeline(source, None, lost_after_s=2 * READ_TIMEOUT_S)
+    with running(pipeline):
+        until(pipeline, lambda v: seen.add((v.status, v.banners)) or source.idle > 10, what="some reads in vain")
+    assert source.opened == 1 and seen <= {(SourceStatus.OPENING, ()), (SourceStatus.STREAMING, ())}
 
 
 def test_a_read_that_does_not_return_is_shown_as_lost_and_does_not_hold_up_the_end() -> None:
