@@ -319,13 +319,11 @@ class MainWindow(QMainWindow):
         self.notify(sentence, Severity.INFO)
 
     def _show_full_screen(self, is_full: bool) -> None:
-        """Full screen is the picture alone; F or Escape leads back."""
-        for widget in (self.side, self.status, self.menuBar()):
+        """Full screen is the picture alone, with the sentences above it; the keys work, F or Escape leads back."""
+        for widget in (self.side, self.status, self.transport, self.menuBar()):
             widget.setVisible(not is_full)
-        if is_full:
-            self.showFullScreen()
-        else:
-            self.showNormal()
+        if is_full != self.isFullScreen():
+            self.setWindowState(self.windowState() ^ Qt.WindowFullScreen)  # a window that fills the screen stays so
 
     def _ask_for_file(self, title: str, filters: str) -> None:
         folder = str(self._settings.value("folder", "") or "")

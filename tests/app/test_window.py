@@ -172,11 +172,32 @@ def test_only_a_recording_can_be_compared(session: Session, window: MainWindow) 
     assert window.comparison is not None and window.comparison.isVisible()
 
 
-def test_full_screen_is_the_picture_alone_and_escape_leaves_it(window: MainWindow) -> None:
+@pytest.mark.parametrize("is_maximized", [False, True])
+def test_full_screen_is_the_picture_alone_and_escape_leads_back_to_how_it_was(
+    window: MainWindow, is_maximized: bool
+) -> None:
+    if is_maximized:
+        window.showMaximized()
+    around = (window.side, window.status, window.transport, window.menuBar())
     QTest.keyClick(window, Qt.Key_F)
-    assert window.isFullScreen() and window.side.isHidden()
+    assert window.isFullScreen() and all(widget.isHidden() for widget in around)
     QTest.keyClick(window, Qt.Key_Escape)
-    assert not window.isFullScreen() and not window.side.isHidden()
+    assert not window.isFullScreen() and not any(widget.isHidden() for widget in around)
+    assert window.isMaximized() == is_maximized
+    QTest.keyClick(window, Qt.Key_Escape)
+    assert not window.isFullScreen() and window.isMaximized() == is_maximized
+
+
+def test_the_keys_work_in_full_screen_where_no_menu_is_seen(window: MainWindow, pipeline: FakePipeline) -> None:
+    QTest.keyClick(window, Qt.Key_F)
+    assert window.menuBar().isHidden() and window.transport.isHidden()
+    QTest.keyClick(window, Qt.Key_Space)
+    QTest.keyClick(window, Qt.Key_Right)
+    assert pipeline.commands == [Transport(play=False), Transport(step=1)]
+    QTest.keyClick(window, Qt.Key_H)
+    assert not window.presenter.shows_heat
+    QTest.keyClick(window, Qt.Key_F)
+    assert not window.isFullScreen()
 
 
 def test_switches_are_remembered(session: Session, window: MainWindow, tmp_path: Path) -> None:
