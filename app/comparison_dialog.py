@@ -55,6 +55,7 @@ class ComparisonDialog(QDialog):
         self.setWindowTitle("Compare live with offline")
         self._session, self._make, self._choice = session, make, session.choice
         self._run: ComparisonRun | None = None
+        self._interrupted: int | None = None  # the session's revision, where it played when the comparison began
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_MS)
         self._timer.timeout.connect(self._look)
@@ -97,6 +98,7 @@ class ComparisonDialog(QDialog):
         except AppError as error:
             self._say(str(error))
             return
+        self._interrupted = self._session.revision if self._session.is_playing else None
         self._session.command(Transport(play=False))  # both at once would drop frames
         self._run.start()
         self.action.setText("&Cancel")
@@ -142,6 +144,9 @@ class ComparisonDialog(QDialog):
         self._timer.stop()
         self._run = None
         self.action.setText("&Compare")
+        if self._interrupted == self._session.revision:  # nothing else was opened meanwhile
+            self._session.command(Transport(play=True))
+        self._interrupted = None
 
     def _say(self, sentence: str, *, share: float = 0.0) -> None:
         self.sentence.setText(sentence)

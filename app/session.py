@@ -119,6 +119,7 @@ class Session:
         self._problems: list[str] = []
         self._stopping: list[threading.Thread] = []
         self._explains = self._records_video = False
+        self._status = SourceStatus.OPENING
         self.revision = 0
         """Changes whenever another pipeline takes over: what was shown of the old one means nothing then."""
 
@@ -141,6 +142,11 @@ class Session:
         """How long nothing is decided from now on: 0 during a decision, infinity when none is expected."""
         return self._pipeline.rest_s if self._pipeline is not None else math.inf
 
+    @property
+    def is_playing(self) -> bool:
+        """Whether time passed, or was about to, when the view was asked for the last time."""
+        return self._status in (SourceStatus.OPENING, SourceStatus.STREAMING)
+
     def poll(self) -> PipelineView:
         """Returns the newest view of what is open."""
         self._stopping = [thread for thread in self._stopping if thread.is_alive()]
@@ -154,7 +160,9 @@ class Session:
             self._problems += [*(banner.text for banner in view.banners), NO_KINECT]
             self._fall_back(view.recording)
         # Whoever sees a new revision forgets the old pipeline, and must not be shown its last view as the first one.
-        return view if self.revision == revision else self._pipeline.poll()
+        view = view if self.revision == revision else self._pipeline.poll()
+        self._status = view.status
+        return view
 
     def command(self, command: Transport) -> None:
         """Forwards a transport command."""

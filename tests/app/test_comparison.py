@@ -14,12 +14,12 @@ from app.comparison import progress_share, rows_of, run_of, verdict
 from app.comparison_dialog import CANCELED, INTENT, ComparisonDialog
 from app.session import Choice, Session
 from live.comparison import Comparison, Pair, Progress
-from live.sources.base import Transport
+from live.sources.base import SourceStatus, Transport
 from live.sources.table import SourceOptions
 from live.view import ActionEvent
 from skeleton.errors import RecordingError
 from skeleton.formats.table import write_recording
-from tests.app.fakes import CARD, FakePipeline
+from tests.app.fakes import CARD, FakePipeline, person, view
 from tests.live import tiny_model
 from tests.live.fakes import recording, wait_until
 
@@ -120,6 +120,13 @@ def session() -> Session:
     return made
 
 
+def shows(session: Session, status: SourceStatus) -> None:
+    pipeline = session._pipeline
+    assert isinstance(pipeline, FakePipeline)
+    pipeline.shown = view(person(1), status=status)
+    session.poll()
+
+
 def opened(session: Session, run: Waiting) -> ComparisonDialog:
     dialog = ComparisonDialog(session, make=lambda _: run)
     dialog.open_anew()
@@ -162,6 +169,38 @@ def test_it_compares_the_recording_it_names_whatever_is_opened_meanwhile(
         ("replay", Path("wave.csv"), Path("tiny.onnx"))
     ]
     dialog.end()
+
+
+@pytest.mark.parametrize("end", ["over", "fails", "canceled", "closed"])
+@pytest.mark.parametrize("status", [SourceStatus.STREAMING, SourceStatus.PAUSED, SourceStatus.ENDED])
+def test_what_played_before_plays_on_when_it_ends(
+    application: QApplication, session: Session, status: SourceStatus, end: str
+) -> None:
+    shows(session, status)
+    run = Waiting(RecordingError("There is no recording.") if end == "fails" else Comparison((SAME,), 90, 0))
+    dialog = opened(session, run)
+    QTest.mouseClick(dialog.action, Qt.LeftButton)
+    shows(session, SourceStatus.PAUSED)
+    if end == "closed":
+        dialog.close()
+    elif end == "canceled":
+        QTest.mouseClick(dialog.action, Qt.LeftButton)
+    else:
+        run.is_over = True
+        dialog._look()
+    plays_on = [Transport(play=True)] if status is SourceStatus.STREAMING else []
+    assert session.commands == [Transport(play=False), *plays_on]  # type: ignore[attr-defined]
+    dialog.end()
+    assert session.commands == [Transport(play=False), *plays_on]  # type: ignore[attr-defined]
+
+
+def test_what_was_opened_during_a_comparison_is_left_as_it_is(application: QApplication, session: Session) -> None:
+    shows(session, SourceStatus.STREAMING)
+    dialog = opened(session, Waiting())
+    QTest.mouseClick(dialog.action, Qt.LeftButton)
+    session.revision += 1
+    dialog.end()
+    assert session.commands == [Transport(play=False)]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("kind", ["demo", "kinect"])
