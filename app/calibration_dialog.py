@@ -57,7 +57,7 @@ class CalibrationDialog(QDialog):
     def show_view(self, view: PipelineView) -> None:
         """Takes in the newest view; another source begins anew."""
         if view.source is not self._info:
-            self._open(view.source)
+            self._take_source(view.source)
         if self._assistant is None or self._is_finished:
             return
         if view.status in (SourceStatus.PAUSED, SourceStatus.ENDED):
@@ -70,14 +70,24 @@ class CalibrationDialog(QDialog):
             self._show_advice(self._assistant.take(view.frame))
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Ends a measurement that nobody sees."""
-        self._open(self._info)
+        """Ends a measurement that nobody sees; a window that is minimized by the system keeps it."""
+        if not event.spontaneous():
+            self._open(self._info)
         super().hideEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Is hidden and can be opened again."""
         self.hide()
         event.accept()
+
+    def _take_source(self, info: SourceInfo | None) -> None:
+        """Begins anew, but keeps a finished measurement of a sensor that was lost or opened again."""
+        if self._is_finished and info is None:  # it is being opened again, for another model
+            return
+        if self._is_finished and _is_same_sensor(info, self._info):
+            self._info = info
+        else:
+            self._open(info)
 
     def _open(self, info: SourceInfo | None) -> None:
         """Shows what is known of a source, and waits for the button."""
@@ -199,6 +209,13 @@ class CalibrationDialog(QDialog):
             column.addWidget(widget)
         column.addLayout(buttons)
         self.setFixedWidth(PICTURE_SIZE[0] + 36)
+
+
+def _is_same_sensor(one: SourceInfo | None, other: SourceInfo | None) -> bool:
+    """Whether both say which sensor they are, and are the same."""
+    if one is None or other is None or not one.sensor_id:
+        return False
+    return (one.kind, one.sensor_id) == (other.kind, other.sensor_id)
 
 
 def _difference(found: ColorMap | None) -> Picture | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PyQt5.QtCore import Qt
-from PyQt5.QtGui import QImage
+from PyQt5.QtGui import QHideEvent, QImage
 from PyQt5.QtTest import QTest
 
 from app.calibration_dialog import BEGIN, LOST, NO_SENSOR, NOTHING_KNOWN, PAUSED, CalibrationDialog
@@ -124,6 +124,46 @@ def test_a_sensor_that_is_lost_is_said_and_the_measurement_begins_anew(dialog: C
     assert dialog.advice.text() == LOST and dialog.progress.value() == 0
     dialog.show_view(a_view(120, person(), info=dataclasses.replace(INFO)))  # opened again
     assert dialog.advice.text() == BEGIN
+
+
+def test_a_finished_measurement_of_a_sensor_that_is_lost_and_comes_back_can_still_be_saved(
+    dialog: CalibrationDialog,
+) -> None:
+    dialog.show_view(a_view(0))
+    click(dialog.measure)
+    stand(dialog, floor=plane_of(**POSE))
+    dialog.show_view(a_view(70, person(), status=SourceStatus.LOST))
+    dialog.show_view(PipelineView())  # opened again, with another model
+    dialog.show_view(a_view(120, person(), info=dataclasses.replace(INFO)))
+    assert "0.93 m above the floor" in dialog.advice.text() and dialog.keep.isEnabled()
+    click(dialog.keep)
+    assert store.load("lab 1") is not None
+    dialog.show_view(a_view(180, person(), info=dataclasses.replace(INFO, sensor_id="lab 2")))
+    assert dialog.advice.text() == BEGIN and dialog.progress.value() == 0
+
+
+def test_a_measurement_of_a_source_that_names_no_sensor_begins_anew_with_another_one(
+    dialog: CalibrationDialog,
+) -> None:
+    nameless = dataclasses.replace(INFO, sensor_id="")
+    dialog.show_view(a_view(0, info=nameless))
+    click(dialog.measure)
+    stand(dialog, info=nameless, floor=plane_of(**POSE))
+    dialog.show_view(a_view(120, person(), info=dataclasses.replace(nameless, name="other.mcap")))
+    assert dialog.advice.text() == BEGIN and dialog.source.text() == "other.mcap"
+
+
+def test_a_finished_measurement_outlives_a_window_that_the_system_minimizes(dialog: CalibrationDialog) -> None:
+    dialog.show_view(a_view(0))
+    click(dialog.measure)
+    stand(dialog, floor=plane_of(**POSE))
+
+    class Minimized(QHideEvent):
+        def spontaneous(self) -> bool:
+            return True
+
+    dialog.hideEvent(Minimized())
+    assert dialog.keep.isEnabled() and dialog.progress.value() == 100
 
 
 def test_a_table_is_not_taken_for_the_floor(dialog: CalibrationDialog) -> None:
