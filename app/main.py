@@ -156,12 +156,19 @@ def _render(options: Options) -> int:
     )
     table = f", {len(result.events)} actions in {events}" if events else ""
     if options.record is not None:
-        table += f", recorded in {options.record}"
+        table += f", recorded in {options.record}" + _lacking(options.record, with_video=options.with_record_video)
     print(f"{output}: {result.video_s:.1f} s{table}, in {time.monotonic() - began_s:.1f} s")
     if result.is_interrupted:
         print("Interrupted; what was rendered so far is kept.", file=sys.stderr)
         return INTERRUPT_EXIT_CODE
     return 0
+
+
+def _lacking(record: Path, *, with_video: bool) -> str:
+    from app.recording import NO_VIDEO
+    from live.picture_file import SUFFIX
+
+    return f" ({NO_VIDEO})" if with_video and not record.with_suffix(SUFFIX).exists() else ""
 
 
 def _told(views: Iterator[PipelineView], *, known: str | None) -> Iterator[PipelineView]:

@@ -124,7 +124,8 @@ class MainWindow(QMainWindow):
         self._show_picture()
         self.transport.show_state(self.presenter.transport(self.view), self.presenter.events)
         self.events.show_events(events_of(self.presenter.events))
-        self.recording.show(self.view.recording, is_replaced=is_replaced)
+        has_color = self.view.source is not None and self.view.source.color_size is not None
+        self.recording.show(self.view.recording, has_color=has_color, is_replaced=is_replaced)
         if self.calibration is not None and self.calibration.isVisible():
             self.calibration.show_view(self.view)
         self._show_banners()

@@ -37,6 +37,7 @@ class RecordControl(QObject):
         self.documents = documents
         self._session, self._record, self._video, self._notify = session, record, video, notify
         self._shown: RecordingView | None = None
+        self._wants_video = self._lacks_video = False
         record.triggered.connect(self._switch)  # by a person: showing the state does not trigger
 
     def start(self, path: Path | None = None, *, with_video: bool = False) -> None:
@@ -46,12 +47,15 @@ class RecordControl(QObject):
         except AppError as error:
             self._record.setChecked(False)
             self._notify(str(error), Severity.ERROR)
+        else:
+            self._wants_video = with_video
 
-    def show(self, view: RecordingView | None, *, is_replaced: bool) -> None:
+    def show(self, view: RecordingView | None, *, has_color: bool, is_replaced: bool) -> None:
         """Follows the recording, and tells once how it ended.
 
         Args:
             view: As it is now; None without one.
+            has_color: Whether what is open now has a color picture.
             is_replaced: Whether something else was opened since the last call.
         """
         before, self._shown = self._shown, view
@@ -60,9 +64,10 @@ class RecordControl(QObject):
         self._record.setChecked(is_running)
         self._video.setEnabled(not is_running)
         if is_replaced and before is not None and before.is_running and not goes_on:
-            self._notify(outcome(before, is_replaced=True), Severity.INFO)
+            self._notify(outcome(before, is_replaced=True, lacks_video=self._lacks_video), Severity.INFO)
         elif view is not None and view.is_closed and not (before is not None and before.is_closed):
-            self._notify(outcome(view), Severity.INFO)
+            self._notify(outcome(view, lacks_video=self._wants_video and not has_color), Severity.INFO)
+        self._lacks_video = self._wants_video and not has_color
 
     def _switch(self, is_on: bool) -> None:
         if is_on:

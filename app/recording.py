@@ -12,6 +12,8 @@ from skeleton.errors import RecordingError
 
 FOLDER = "recordings"
 """In the user's documents."""
+NO_VIDEO = "no video: this source has no color picture"
+"""Said of a recording with the color video asked for, of a source that has none."""
 
 
 def new_recording(documents: Path) -> Path:
@@ -45,18 +47,20 @@ def mark(view: RecordingView | None) -> str:
     return f"REC {minutes}:{seconds:02d} · {what}" + _lost(view)
 
 
-def outcome(view: RecordingView, *, is_replaced: bool = False) -> str:
+def outcome(view: RecordingView, *, is_replaced: bool = False, lacks_video: bool = False) -> str:
     """Returns the sentence about a recording that has ended.
 
     Args:
         view: The recording.
         is_replaced: Whether it ended because something else was opened.
+        lacks_video: Whether the color video was asked for, of a source that has none.
     """
     why = " because something else was opened" if is_replaced else ""
     if not view.frames:
         return f"Nothing was recorded{why}: no frame came."
     video = f" and {view.video.name}" if view.video else ""
-    return f"Recorded {view.seconds:.1f} s to {view.path}{video}{_lost(view)}" + (f"; ended{why}." if why else ".")
+    kept = f"{view.path}{video}{_lost(view)}" + (f" · {NO_VIDEO}" if lacks_video and not view.video else "")
+    return f"Recorded {view.seconds:.1f} s to {kept}" + (f"; ended{why}." if why else ".")
 
 
 def _lost(view: RecordingView) -> str:

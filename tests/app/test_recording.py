@@ -21,14 +21,14 @@ from app.main import main
 from app.main_window import MainWindow
 from app.options import check, parse
 from app.painting import ScenePainter
-from app.recording import mark, new_recording, outcome
+from app.recording import NO_VIDEO, mark, new_recording, outcome
 from app.scene import Scene
 from app.session import Session
 from live.sources.replay import ReplaySource
 from live.view import PipelineView, RecordingView, Severity
 from skeleton.errors import ConfigError, RecordingError
 from skeleton.formats.table import open_recording, write_recording
-from tests.app.fakes import FakePipeline, person, view
+from tests.app.fakes import REPLAY, FakePipeline, person, view
 from tests.live import tiny_model
 from tests.live.recordings import painted
 from tests.recordings import walking_recording
@@ -75,6 +75,51 @@ def test_the_mark_says_how_long_and_what(recording: RecordingView | None, expect
 )
 def test_the_end_of_a_recording_is_told(recording: RecordingView, is_replaced: bool, expected: str) -> None:
     assert outcome(recording, is_replaced=is_replaced) == expected
+
+
+@pytest.mark.parametrize(
+    ("recording", "is_replaced", "expected"),
+    [
+        (RUNNING, False, f"Recorded 75.9 s to a.mcap · {NO_VIDEO}."),
+        (RUNNING, True, f"Recorded 75.9 s to a.mcap · {NO_VIDEO}; ended because something else was opened."),
+        (dataclasses.replace(RUNNING, video=Path("a.mkv")), False, "Recorded 75.9 s to a.mcap and a.mkv."),
+        (RecordingView(Path("a.mcap")), False, "Nothing was recorded: no frame came."),
+    ],
+)
+def test_the_end_of_a_recording_tells_of_a_video_that_could_not_be(
+    recording: RecordingView, is_replaced: bool, expected: str
+) -> None:
+    assert outcome(recording, is_replaced=is_replaced, lacks_video=True) == expected
+
+
+@pytest.mark.parametrize("with_video", [False, True])
+@pytest.mark.parametrize("color_size", [None, (1920, 1080)])
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_video_that_was_asked_of_a_source_without_pictures_is_told(
+    window: MainWindow,
+    session: Session,
+    pipeline: FakePipeline,
+    documents: Path,
+    with_video: bool,
+    color_size: tuple[int, int] | None,
+    is_replaced: bool,
+) -> None:
+    source = dataclasses.replace(REPLAY, color_size=color_size)
+    pipeline.shown = view(person(1), source=source)
+    window.menu.video.setChecked(with_video)
+    window.menu.record.trigger()
+    assert pipeline.shown.recording is not None
+    pipeline.shown = dataclasses.replace(pipeline.shown, recording=RUNNING)
+    window.tick()
+    if is_replaced:
+        session.revision += 1
+        other = (640, 480) if color_size is None else None
+        pipeline.shown = view(person(1), source=dataclasses.replace(REPLAY, color_size=other))
+    else:
+        window.menu.record.trigger()
+    window.tick()
+    [sentence] = banners(window)
+    assert sentence.startswith("Recorded") and (NO_VIDEO in sentence) == (with_video and color_size is None)
 
 
 def test_r_records_into_the_documents_and_r_stops(
@@ -203,16 +248,17 @@ def test_flags_that_cannot_record_are_a_sentence(
     assert options.Options().record is None and not options.Options().with_record_video
 
 
+@pytest.mark.parametrize("flags", [[], ["--record-video"]], ids=["without video", "with video"])
 def test_a_rendering_records_every_frame(
-    application: QApplication, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    application: QApplication, tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: list[str]
 ) -> None:
     whole = walking_recording(frames=35, bodies=2, come_and_go=True)
     write_recording(whole, tmp_path / "walk.npz")
     model = tiny_model.write(tmp_path / "tiny.onnx")
     copy = tmp_path / "copy.mcap"
     line = f"--headless --recording {tmp_path}/walk.npz --model {model} --provider cpu --output {tmp_path}/o.mp4"
-    assert main([*line.split(), "--record", str(copy)]) == 0
-    assert f"recorded in {copy}" in capsys.readouterr().out
+    assert main([*line.split(), "--record", str(copy), *flags]) == 0
+    assert f"recorded in {copy}{f' ({NO_VIDEO})' if flags else ''}, " in capsys.readouterr().out
     found = open_recording(copy)
     assert found.info.is_complete and found.times_s == pytest.approx(whole.times_s, abs=1e-8)
     for one, other in zip(found.frames, whole.frames):
