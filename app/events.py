@@ -18,6 +18,7 @@ from PyQt5.QtWidgets import (
 )
 
 from app import theme
+from app.labels import BADGE_PAD, paint_badge
 from app.wording import clock, numbers, readable
 from live.view import ActionEvent
 
@@ -86,10 +87,13 @@ class EventRow(QStyledItemDelegate):
         painter.setPen(QColor(*theme.LINE))
         painter.drawLine(place.bottomLeft(), place.bottomRight())
         people = index.data(PEOPLE_ROLE)
+        widest = max(painter.fontMetrics().horizontalAdvance(str(person)) for person in people)
+        width = max(BADGE, widest + BADGE_PAD)
         for row, person in enumerate(people):  # of two, one above the other
             y = place.center().y() + (row - (len(people) - 1) / 2) * (BADGE + 1)
-            self._paint_badge(painter, place.left(), y, str(person), theme.person_color(person))
-        text = place.adjusted(BADGE + 10, 5, 0, -6)
+            badge = QRectF(place.left(), y - BADGE / 2, width, BADGE)
+            paint_badge(painter, badge, person, theme.person_color(person))
+        text = place.adjusted(width + 10, 5, 0, -6)
         room = int(text.width()) - painter.fontMetrics().horizontalAdvance(confidence) - 8
         painter.setPen(QColor(*theme.TEXT))
         painter.drawText(text, Qt.AlignLeft, painter.fontMetrics().elidedText(action, Qt.ElideRight, room))
@@ -97,15 +101,6 @@ class EventRow(QStyledItemDelegate):
         painter.drawText(text, Qt.AlignRight, confidence)
         painter.drawText(text, Qt.AlignLeft | Qt.AlignBottom, f"{start}  ·  {length}")
         painter.restore()
-
-    @staticmethod
-    def _paint_badge(painter: QPainter, x: float, y: float, person: str, color: theme.Color) -> None:
-        badge = QRectF(x, y - BADGE / 2, BADGE, BADGE)
-        painter.setPen(Qt.NoPen)
-        painter.setBrush(QColor(*color))
-        painter.drawEllipse(badge)
-        painter.setPen(QColor(*theme.BACKGROUND))
-        painter.drawText(badge, Qt.AlignCenter, person)
 
 
 class EventPanel(QFrame):

@@ -21,6 +21,8 @@ SMALLEST_PX = 11.0
 GAP = 14.0
 """Between the head and its plate, at 720 pixels."""
 PLATE = QColor(13, 16, 21, 215)
+BADGE_PAD = 8.0
+"""Beside a person's number, both sides together; one of several digits makes a pill of the disc it stands in."""
 EDGE = 2
 """Pixels around a ready-made picture, for the half of a rim that lies outside."""
 MOST_PICTURES = 64
@@ -36,7 +38,8 @@ class _Plate:
     Attributes:
         figures: Whose it is: one person's, or from left to right those of two who act together.
         heads: Where lines to two people end; none for one, who stands below the plate.
-        badge: Diameter of a number's disc.
+        badge: Height of a number's disc, or pill.
+        badge_widths: Width of each figure's.
     """
 
     figures: tuple[Figure, ...]
@@ -46,6 +49,7 @@ class _Plate:
     is_selected: bool
     rect: QRectF
     badge: float
+    badge_widths: tuple[float, ...]
     label_width: float
     heads: tuple[QPointF, ...] = ()
 
@@ -53,7 +57,7 @@ class _Plate:
     def label_left(self) -> float:
         """Distance of the text from the plate's left side."""
         inset = (self.rect.height() - self.badge) / 2
-        return inset + len(self.figures) * (self.badge + inset) + inset
+        return inset + sum(width + inset for width in self.badge_widths) + inset
 
 
 class Labels:
@@ -158,7 +162,10 @@ class Labels:
         unit, height = self._unit, self._label.height() + 9 * self._unit
         width = self._label.horizontalAdvance(label)
         rect = QRectF(0, place.y() - GAP * unit - height - 8 * unit, 0, height)
-        plate = _Plate(figures, label, detail, ink, is_selected, rect, badge=height - 7 * unit, label_width=width)
+        badge = height - 7 * unit
+        numbers = (self._label.horizontalAdvance(str(figure.person)) for figure in figures)
+        widths = tuple(max(badge, number + BADGE_PAD * unit) for number in numbers)
+        plate = _Plate(figures, label, detail, ink, is_selected, rect, badge, widths, label_width=width)
         width += plate.label_left + 10 * unit
         if detail:
             width += self._detail.horizontalAdvance(detail.translate(DIGITS)) + 8 * unit
@@ -187,14 +194,10 @@ class Labels:
         paint_plate(painter, rect, rect.height() / 2, PLATE, rim=rim, width=1.6 * self._unit)
         inset = (rect.height() - plate.badge) / 2
         painter.setFont(self._fonts[0])
-        for index, figure in enumerate(plate.figures):
-            left = rect.left() + inset + index * (plate.badge + inset)
-            badge = QRectF(left, rect.top() + inset, plate.badge, plate.badge)
-            painter.setPen(Qt.NoPen)
-            painter.setBrush(QColor(*figure.color))
-            painter.drawEllipse(badge)
-            painter.setPen(QColor(*theme.BACKGROUND))
-            painter.drawText(badge, Qt.AlignCenter, str(figure.person))
+        left = rect.left() + inset
+        for figure, width in zip(plate.figures, plate.badge_widths):
+            paint_badge(painter, QRectF(left, rect.top() + inset, width, plate.badge), figure.person, figure.color)
+            left += width + inset
         painter.setPen(QColor(*plate.ink))
         text = QRectF(rect.left() + plate.label_left, rect.top(), plate.label_width + 2, rect.height())
         painter.drawText(text, Qt.AlignVCenter, plate.label)
@@ -240,6 +243,15 @@ def paint_recording(painter: QPainter, bounds: QRectF, unit: float, text: str) -
     painter.setFont(font)
     painter.setPen(QColor(*theme.TEXT))
     painter.drawText(plate.adjusted(dot + 1.8 * pad, 0, 0, 0), Qt.AlignVCenter | Qt.AlignLeft, text)
+
+
+def paint_badge(painter: QPainter, place: QRectF, person: int, color: theme.Color) -> None:
+    """Paints a person's number in that person's color: a disc, or a pill where ``place`` is wider than high."""
+    painter.setPen(Qt.NoPen)
+    painter.setBrush(QColor(*color))
+    painter.drawRoundedRect(place, place.height() / 2, place.height() / 2)
+    painter.setPen(QColor(*theme.BACKGROUND))
+    painter.drawText(place, Qt.AlignCenter, str(person))
 
 
 def paint_plate(

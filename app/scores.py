@@ -11,6 +11,8 @@ from app.presentation import ScoreRow, Scores
 
 ROW_HEIGHT = 30
 BAR_HEIGHT = 5
+BUTTON_HEIGHT, BUTTON_PAD = 22, 10
+"""Six people's buttons stand side by side up to four digits; the padding is of both sides together."""
 
 
 class Bars(QWidget):
@@ -82,14 +84,16 @@ class ScorePanel(QFrame):
         heading.setObjectName("heading")
         self.bars = Bars()
         self.buttons: dict[int, QToolButton] = {}
-        self._row = QHBoxLayout()
+        people = QWidget()
+        people.setFixedHeight(BUTTON_HEIGHT)  # nobody in view: the bars stay where they are
+        self._row = QHBoxLayout(people)
+        self._row.setContentsMargins(0, 0, 0, 0)
         self._row.setSpacing(4)
-        self._row.addWidget(heading)
         self._row.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 10, 14, 10)
-        column.addLayout(self._row)
-        column.addWidget(self.bars)
+        for widget in (heading, people, self.bars):
+            column.addWidget(widget)
 
     def show_scores(self, scores: Scores) -> None:
         """Shows other values, and a button for everybody in view."""
@@ -104,8 +108,8 @@ class ScorePanel(QFrame):
             self._row.removeWidget(button)
             button.deleteLater()
         self.buttons = {number: self._button(number) for number in people}
-        for button in self.buttons.values():
-            self._row.addWidget(button)
+        for place, button in enumerate(self.buttons.values()):
+            self._row.insertWidget(place, button)
 
     def _button(self, number: int) -> QToolButton:
         button = QToolButton()
@@ -115,8 +119,11 @@ class ScorePanel(QFrame):
         button.setToolTip(f"Show the scores of person {number}")
         color = theme.css(theme.person_color(number))
         button.setStyleSheet(
-            f"QToolButton {{ color: {color}; font-weight: 600; padding: 1px 8px; border-radius: 9px; }}"
+            f"QToolButton {{ color: {color}; font-weight: 600; padding: 1px 4px; border-radius: 9px; }}"
             f"QToolButton:checked {{ background: {color}; color: {theme.css(theme.BACKGROUND)}; }}"
         )
+        button.ensurePolished()  # the font is known from here on
+        button.setMinimumWidth(BUTTON_HEIGHT)  # more digits than there is room for end in "…"
+        button.setMaximumWidth(max(28, button.fontMetrics().horizontalAdvance(button.text()) + BUTTON_PAD))
         button.clicked.connect(lambda _checked=False: self.chosen.emit(number))
         return button

@@ -11,7 +11,8 @@ from PyQt5.QtGui import QImage, QPainter
 from PyQt5.QtWidgets import QApplication
 
 from app import heat, theme
-from app.painting import ScenePainter, View, wrap_rgb
+from app.labels import Labels
+from app.painting import REFERENCE_HEIGHT, ScenePainter, View, wrap_rgb
 from app.presenter import Presenter
 from app.scene import Figure, Legend, Scene
 from live.view import PipelineView
@@ -34,7 +35,8 @@ def figure(*points: tuple[float, float], state: tuple[int, ...] | None = None, *
     """A figure with joints at canvas pixels, bones from each to the next."""
     bones = tuple((i, i + 1) for i in range(len(points) - 1))
     states = np.array(state or [2] * len(points))
-    return Figure(1, 1, (255, 0, 0), np.array(points, float), states, bones, **changes)  # type: ignore[arg-type]
+    values = {"person": 1, "color": (255, 0, 0), **changes}
+    return Figure(1, points=np.array(points, float), state=states, bones=bones, **values)  # type: ignore[arg-type]
 
 
 def redness(pixels: np.ndarray, x: int, y: int) -> int:
@@ -113,6 +115,20 @@ def test_labels_stay_inside_the_picture_and_off_each_other() -> None:
     for color in colors:  # each whole badge, a disc of 12 pixels with a digit in it
         badge = is_new & (np.abs(with_labels - color).max(axis=2) < 30)
         assert badge.sum() > 60
+
+
+@pytest.mark.parametrize("person", [1, 12, 101, 1201])
+def test_the_badge_of_a_label_is_as_wide_as_the_number_in_it(person: int) -> None:
+    labels, image = Labels(), QImage(*SIZE, QImage.Format_RGB32)
+    painter = QPainter(image)
+    labels.use(painter, unit=SIZE[1] / REFERENCE_HEIGHT)
+    painter.end()
+    somebody = figure((600, 400), (600, 800), person=person, color=(0, 0, 250), label="squat", ink=theme.TEXT)
+    above = painted(Scene(figures=(somebody,)))[140:196].astype(int)
+    columns = np.nonzero((np.abs(above - (0, 0, 250)).max(axis=2) < 30).any(axis=0))[0]
+    assert np.ptp(columns) > labels._label.horizontalAdvance(str(person)) + 2
+    words = np.nonzero((above > 200).all(axis=2).any(axis=0))[0]
+    assert words.min() > columns.max()
 
 
 def test_the_mirror_turns_people_and_picture_but_not_the_text() -> None:

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PyQt5.QtCore import QMimeData, QPoint, QSettings, Qt, QUrl
-from PyQt5.QtGui import QDropEvent
+from PyQt5.QtGui import QColor, QDropEvent, QImage
 from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import QAction, QApplication
 
+from app import theme
 from app.banner import MOST_BANNERS
 from app.logs import ExceptionHooks
 from app.main_window import NOTICE_S, MainWindow
@@ -117,6 +118,25 @@ def test_clicking_a_person_shows_that_persons_scores(window: MainWindow, pipelin
     assert window.presenter.scores(window.view).person == 2
     QTest.mouseClick(window.scores.buttons[1], Qt.LeftButton)
     assert window.presenter.scores(window.view).person == 1
+
+
+@pytest.mark.parametrize("first", [1, 101, 1201])
+def test_six_people_can_be_told_apart_whatever_their_numbers(
+    window: MainWindow, pipeline: FakePipeline, first: int
+) -> None:
+    people = [person(first + index) for index in range(6)]
+    window._due.clear()
+    shows(window, pipeline, *people, events=(event(first, start_s=1.0, end_s=2.0),))
+    QTest.qWait(50)
+    panel = window.scores.rect()
+    for number, button in window.scores.buttons.items():
+        assert button.text() == str(number)
+        assert button.width() - 8 >= button.fontMetrics().horizontalAdvance(str(number))  # 8: its padding
+        assert panel.contains(button.mapTo(window.scores, button.rect().bottomRight()))
+    pixels = window.events.view.viewport().grab().toImage().convertToFormat(QImage.Format_RGB32)
+    color = QColor(*theme.person_color(first))
+    columns = [x for x in range(80) if any(pixels.pixelColor(x, y) == color for y in range(46))]
+    assert columns[-1] - columns[0] > window.events.view.fontMetrics().horizontalAdvance(str(first)) + 2
 
 
 @pytest.mark.parametrize(
