@@ -62,8 +62,9 @@ class EventTable(QAbstractTableModel):
         if role == Qt.DisplayRole:
             return _texts(event)[index.column()]
         if role == Qt.ToolTipRole:
-            who = "person" if event.other_person is None else "persons"
-            return f"{readable(event.label)}, {who} {numbers(event)}, confidence {event.confidence:.0%}"
+            return f"{readable(event.label)}, {_who(event)}, confidence {event.confidence:.0%}"
+        if role == Qt.AccessibleTextRole:
+            return _sentence(event)
         return event.people if role == PEOPLE_ROLE else None
 
 
@@ -143,3 +144,14 @@ class EventPanel(QFrame):
 def _texts(event: ActionEvent) -> tuple[str, ...]:
     length = "…" if event.end_s is None else f"{event.end_s - event.start_s:.1f} s"
     return clock(event.start_s), length, numbers(event), readable(event.label), f"{event.confidence:.0%}"
+
+
+def _who(event: ActionEvent) -> str:
+    return f"{'person' if event.other_person is None else 'persons'} {numbers(event)}"
+
+
+def _sentence(event: ActionEvent) -> str:
+    """The whole row, for who has it read out."""
+    length = "still going on" if event.end_s is None else f"{event.end_s - event.start_s:.1f} seconds long"
+    what = f"{readable(event.label)}, from {clock(event.start_s)}, {length}"
+    return f"{_who(event).capitalize()}: {what}, confidence {event.confidence:.0%}."

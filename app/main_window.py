@@ -123,6 +123,8 @@ class MainWindow(QMainWindow):
         self.presenter.take(self.view)
         self._show_picture()
         self.transport.show_state(self.presenter.transport(self.view), self.presenter.events)
+        self.menu.show_transport(self.transport)
+        self.menu.next_person.setEnabled(len(self.view.people) > 1)
         self.events.show_events(events_of(self.presenter.events))
         has_color = self.view.source is not None and self.view.source.color_size is not None
         self.recording.show(self.view.recording, has_color=has_color, is_replaced=is_replaced)
@@ -234,12 +236,21 @@ class MainWindow(QMainWindow):
         self.menu.play.triggered.connect(self.transport.toggle)
         self.menu.back.triggered.connect(lambda: self.transport.step(-1))
         self.menu.forward.triggered.connect(lambda: self.transport.step(1))
+        self.menu.earlier.triggered.connect(lambda: self.transport.jump(is_on=False))
+        self.menu.later.triggered.connect(lambda: self.transport.jump(is_on=True))
+        self.menu.previous_event.triggered.connect(lambda: self.transport.go_to_event(is_next=False))
+        self.menu.next_event.triggered.connect(lambda: self.transport.go_to_event(is_next=True))
+        self.menu.slower.triggered.connect(lambda: self.transport.change_speed(-1))
+        self.menu.faster.triggered.connect(lambda: self.transport.change_speed(1))
+        self.menu.loop.triggered.connect(self.transport.toggle_loop)  # a state that is shown triggers nothing
         self.menu.calibrate.triggered.connect(self._show_calibration)
         self.menu.compare.triggered.connect(self._show_comparison)
         self.menu.heat.toggled.connect(self._switch)
         self.menu.heat_kind_changed.connect(self._switch)
         self.menu.labels.toggled.connect(self._switch)
         self.menu.mirror.toggled.connect(self._switch)
+        self.menu.next_person.triggered.connect(self._choose_next)
+        self.menu.close_message.triggered.connect(self._close_loudest_banner)
         self.menu.full_screen.toggled.connect(self._show_full_screen)
 
     def _show_picture(self) -> None:
@@ -267,6 +278,13 @@ class MainWindow(QMainWindow):
         self.presenter.choose(person or None, self.view)
         self._due.pop("scores", None)
 
+    def _choose_next(self) -> None:
+        """Goes on to the person with the next number, from the last one to the first."""
+        scores = self.presenter.scores(self.view)
+        if scores.people:
+            later = [number for number in scores.people if number > (scores.person or 0)]
+            self._choose((later or scores.people)[0])
+
     def _go_to(self, time_s: float) -> None:
         if self.presenter.transport(self.view).can_seek:
             self.command(Transport(seek_s=time_s))
@@ -280,10 +298,16 @@ class MainWindow(QMainWindow):
         for problem in self.session.take_problems():
             self.notify(problem)
         self.banners.show_banners([*own, *running])
+        self.menu.close_message.setEnabled(bool(self.banners.texts))
 
     def _close_banner(self, text: str) -> None:
         if self._notices.pop(text, None) is None:
             self._closed_banners.add(text)
+
+    def _close_loudest_banner(self) -> None:
+        if self.banners.texts:
+            self._close_banner(self.banners.texts[0])
+            self._show_banners()
 
     def _show_title(self) -> None:
         name = self.view.source.name if self.view.source else ""

@@ -6,6 +6,7 @@ from PyQt5.QtCore import QObject, pyqtSignal
 from PyQt5.QtWidgets import QAction, QActionGroup, QMainWindow, QMenu
 
 from app.options import MODELS as MODELS_OF_APP
+from app.transport import JUMP_S, TransportBar
 from live.heat_kinds import DEFAULT_HEAT, HeatKind
 
 RECORDINGS = "Recordings (*.skeleton *.mcap *.csv *.txt *.npz);;All files (*)"
@@ -43,6 +44,15 @@ class Menu(QObject):
         self.back = self._action(playback, "One frame &back", "Left")
         self.forward = self._action(playback, "One frame &on", "Right")
         playback.addSeparator()
+        self.earlier = self._action(playback, f"&{JUMP_S:g} seconds back", "Shift+Left")
+        self.later = self._action(playback, f"{JUMP_S:g} seconds o&n", "Shift+Right")
+        self.previous_event = self._action(playback, "P&revious event", "Ctrl+Left")
+        self.next_event = self._action(playback, "Ne&xt event", "Ctrl+Right")
+        playback.addSeparator()
+        self.slower = self._action(playback, "&Slower", "[")
+        self.faster = self._action(playback, "&Faster", "]")
+        self.loop = self._switch(playback, "&Loop", "Ctrl+L", is_on=False)
+        playback.addSeparator()
         self.compare = self._action(playback, "&Compare live with offline …", "")
         recording = bar.addMenu("&Record")
         self.record = self._switch(recording, "&Record the skeletons", "R", is_on=False)
@@ -54,12 +64,27 @@ class Menu(QObject):
         self._heat_kinds = self._add_heat_kinds(show.addMenu("Heat &shows"))
         self.labels = self._switch(show, "&Labels", "L", is_on=True)
         self.mirror = self._switch(show, "&Mirror the picture", "M", is_on=False)
+        self.next_person = self._action(show, "&Next person", "N")
         show.addSeparator()
+        self.close_message = self._action(show, "&Close message", "X")
         self.full_screen = self._switch(show, "&Full screen", "F", is_on=False)
-        leave = self._action(None, "Leave full screen", "Esc")
-        leave.triggered.connect(lambda: self.full_screen.setChecked(False))
+        self._action(None, "Leave full screen, or close the message", "Esc").triggered.connect(self._escape)
         self.open_recording.triggered.connect(lambda: self.opened.emit("Open recording", RECORDINGS))
         self.open_model.triggered.connect(lambda: self.opened.emit("Open model", MODELS))
+
+    def show_transport(self, bar: TransportBar) -> None:
+        """Enables what the transport bar can do now."""
+        state = bar.state
+        self.play.setEnabled(state.can_pause)
+        for action in (self.back, self.forward, self.loop):
+            action.setEnabled(state.can_step)
+        for action in (self.earlier, self.later):
+            action.setEnabled(state.can_seek)
+        self.previous_event.setEnabled(bar.previous_start_s is not None)
+        self.next_event.setEnabled(bar.next_start_s is not None)
+        self.slower.setEnabled(bar.can_change_speed(-1))
+        self.faster.setEnabled(bar.can_change_speed(1))
+        self.loop.setChecked(state.is_looping)
 
     def switches(self) -> dict[str, QAction]:
         """Returns the switches whose state is remembered, by the name it is remembered under."""
@@ -73,6 +98,13 @@ class Menu(QObject):
     @heat_kind.setter
     def heat_kind(self, kind: HeatKind) -> None:
         self._heat_kinds[kind].setChecked(True)
+
+    def _escape(self) -> None:
+        """Leaves full screen; only where there is none, Escape closes a message."""
+        if self.full_screen.isChecked():
+            self.full_screen.setChecked(False)
+        else:
+            self.close_message.trigger()
 
     def _add_models(self, menu: QMenu) -> None:
         for name in MODELS_OF_APP:

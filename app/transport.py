@@ -16,6 +16,10 @@ from live.sources.base import Transport
 from live.view import ActionEvent
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, math.inf)
+JUMP_S = 5.0
+JUST_BEGUN_S, AT_START_S = 1.0, 0.1
+"""Who goes to the previous event has played a moment of this one, and means the one before; a seek ends at a frame,
+which is not exactly where the event starts."""
 
 
 class TransportBar(QFrame):
@@ -26,7 +30,10 @@ class TransportBar(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("panel")
-        self._state = TransportState()
+        self.state = TransportState()
+        self.previous_start_s: float | None = None
+        self.next_start_s: float | None = None
+        """Where the events before and after this moment start; None where there is none, or no way to it."""
         self.back = self._button("back", "One frame back (Left)", lambda: self.commanded.emit(Transport(step=-1)))
         self.play = self._button("pause", "Play or pause (Space)", self.toggle)
         self.forward = self._button("forward", "One frame on (Right)", lambda: self.commanded.emit(Transport(step=1)))
@@ -37,11 +44,12 @@ class TransportBar(QFrame):
         self.time.setMinimumWidth(112)
         self.time.setAlignment(Qt.AlignCenter)
         self.speed = QComboBox()
-        self.speed.setToolTip("Speed")
+        self.speed.setToolTip("Speed ([ and ])")
+        self.speed.setAccessibleName("Speed")
         self.speed.setFocusPolicy(Qt.NoFocus)
         self.speed.addItems([speed_text(speed) for speed in SPEEDS])
         self.speed.activated.connect(lambda row: self.commanded.emit(Transport(speed=SPEEDS[row])))
-        self.loop = self._button("loop", "Start again at the end", self._ask_loop)
+        self.loop = self._button("loop", "Start again at the end (Ctrl+L)", self.toggle_loop)
         self.loop.setCheckable(True)
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 4, 10, 4)
@@ -63,13 +71,14 @@ class TransportBar(QFrame):
 
     def show_state(self, state: TransportState, events: Sequence[ActionEvent]) -> None:
         """Shows where playback stands."""
-        if state.is_playing != self._state.is_playing:
+        if state.is_playing != self.state.is_playing:
             self.play.setIcon(icon("pause" if state.is_playing else "play"))
-        self._state = state
+        self.state = state
         for widget in (self.play, self.speed):
             widget.setEnabled(state.can_pause)
         for widget in (self.back, self.forward, self.loop):
             widget.setEnabled(state.can_step)
+        self.previous_start_s, self.next_start_s = _around(state, events)
         self.time.setText(state.text)
         self.timeline.show_position(state.time_s, state.duration_s if state.can_seek else None, events)
         self.loop.setChecked(state.is_looping)
@@ -78,16 +87,39 @@ class TransportBar(QFrame):
 
     def toggle(self) -> None:
         """Asks to play when paused, and to pause when playing."""
-        if self._state.can_pause:
-            self.commanded.emit(Transport(play=not self._state.is_playing))
+        if self.state.can_pause:
+            self.commanded.emit(Transport(play=not self.state.is_playing))
 
     def step(self, frames: int) -> None:
         """Asks for the next or the previous frame."""
-        if self._state.can_step:
+        if self.state.can_step:
             self.commanded.emit(Transport(step=frames))
 
-    def _ask_loop(self) -> None:
-        self.commanded.emit(Transport(loop=not self._state.is_looping))
+    def jump(self, *, is_on: bool) -> None:
+        """Asks for a time ``JUMP_S`` later or earlier, and not beyond the ends."""
+        if self.state.can_seek:
+            time_s = min(self.state.time_s + (JUMP_S if is_on else -JUMP_S), self.state.duration_s or 0.0)
+            self.commanded.emit(Transport(seek_s=max(0.0, time_s)))
+
+    def go_to_event(self, *, is_next: bool) -> None:
+        """Asks for the start of the next or the previous event."""
+        start_s = self.next_start_s if is_next else self.previous_start_s
+        if start_s is not None:
+            self.commanded.emit(Transport(seek_s=start_s))
+
+    def can_change_speed(self, steps: int) -> bool:
+        """Whether there is a speed so many steps faster."""
+        return self.state.can_pause and 0 <= self.speed.currentIndex() + steps < len(SPEEDS)
+
+    def change_speed(self, steps: int) -> None:
+        """Asks for a speed so many steps faster, or slower."""
+        if self.can_change_speed(steps):
+            self.speed.setCurrentIndex(self.speed.currentIndex() + steps)
+            self.commanded.emit(Transport(speed=SPEEDS[self.speed.currentIndex()]))
+
+    def toggle_loop(self) -> None:
+        """Asks to start again at the end, or to stop there."""
+        self.commanded.emit(Transport(loop=not self.state.is_looping))
 
     def _button(self, name: str, hint: str, ask: Callable[[], None]) -> QToolButton:
         button = QToolButton()
@@ -98,6 +130,16 @@ class TransportBar(QFrame):
         button.setFocusPolicy(Qt.NoFocus)
         button.clicked.connect(lambda _checked=False: ask())
         return button
+
+
+def _around(state: TransportState, events: Sequence[ActionEvent]) -> tuple[float | None, float | None]:
+    """The starts of the events before and after where playback stands."""
+    if not state.can_seek:
+        return None, None
+    before_s = state.time_s - (JUST_BEGUN_S if state.is_playing else AT_START_S)
+    before = max((one.start_s for one in events if one.start_s < before_s), default=None)
+    after = min((one.start_s for one in events if one.start_s > state.time_s + AT_START_S), default=None)
+    return before, after
 
 
 def nearest_speed(speed: float) -> int:
