@@ -22,6 +22,7 @@ import numpy as np
 
 from live.recognizer import Recognizer
 from models.card import ModelCard
+from skeleton.errors import ConfigError
 from skeleton.window import Window
 from training import protocols
 from training.cache import LEFT_OUT, Cache, content, open_cache
@@ -102,7 +103,7 @@ def evaluate(
         **calibration(truth, answers.whole),
         "observed": _observed(cache, test, answers, shares),
         **{f"per_{column}": _per(column, np.asarray(cache.clips[column][test]), answers) for column in GROUPS},
-        "trained_on_tested": trained_on_tested(card.trained_on, cache, protocol, subjects),
+        "trained_on_tested": trained_on_tested(card.trained_on, cache, protocol, test),
         "wrong": wrong_clips(cache, model, test, answers.whole),
         "span_s": card.span_s,
         "temperature": card.temperature,
@@ -247,19 +248,43 @@ def _per(column: str, numbers: np.ndarray, answers: Answers) -> list[dict[str, A
     ]
 
 
-def trained_on_tested(trained_on: dict[str, Any], cache: Cache, protocol: str, subjects: np.ndarray) -> list[int]:
+def trained_on_tested(trained_on: dict[str, Any], cache: Cache, protocol: str, clips: np.ndarray) -> list[int]:
     """Returns the people of the test side whom the card lists as training people: then the numbers mean little.
 
-    Whoever was in the background counts too.
+    Whoever was in the background counts too. Nobody does where the model was trained by this very protocol and that
+    has people on both sides by its definition, such as a cross-view one. By another protocol of that kind those count
+    whose test clips are on the training side of the card's protocol.
 
-    None for a protocol that has people on both sides by its definition, such as a cross-view one.
+    Args:
+        trained_on: Of the card, which may be a stranger's and hold anything.
+        cache: The data that are tested on.
+        protocol: Who tests.
+        clips: Indices of the clips that are tested on.
     """
-    if protocols.find(protocol)[0].shares_people:
-        return []
+    subjects = np.asarray(cache.clips["subject"][clips])
     trainers = of_card(trained_on, "subjects", cache)
+    tested = set(subjects.tolist())
+    if protocols.find(protocol)[0].shares_people:
+        if (trained_on.get("dataset"), trained_on.get("protocol")) == (cache.dataset, protocol):
+            return []
+        trainers &= set(subjects[_may_have_trained(trained_on, cache)[clips]].tolist())
     background = trained_on.get("background")
     sets = background.get("datasets") if isinstance(background, dict) else None
     for shown in sets if isinstance(sets, list) else ():
         if isinstance(shown, dict):
             trainers |= of_card(shown, "subjects", cache)
-    return sorted(set(np.unique(subjects).tolist()) & trainers)
+    return sorted(tested & trainers)
+
+
+def _may_have_trained(trained_on: dict[str, Any], cache: Cache) -> np.ndarray:
+    """(clips,) bool: what a person who trained by the card's protocol may have shown; all of it where none is known.
+
+    A protocol that divides people takes all clips that it looks at of a person: whose they are, the card says.
+    """
+    name = trained_on.get("protocol")
+    try:
+        kind, number = protocols.find(name if isinstance(name, str) else "")
+    except ConfigError:
+        return np.ones(len(cache), dtype=bool)
+    is_train, is_test = kind.sides(cache.clips, number)
+    return is_train if kind.shares_people else is_train | is_test

@@ -70,7 +70,7 @@ def on_cache(
         "unknown_labels": list(unknown),
         "seed": seed,
         "streams": dataclasses.asdict(config),
-        "trained_on_tested": trained_on_tested(recognizer.card.trained_on, cache, protocol, subjects),
+        "trained_on_tested": trained_on_tested(recognizer.card.trained_on, cache, protocol, clips),
         **result_of(judged, recognizer.card, model),
     }
 

@@ -102,7 +102,7 @@ def faithfulness(
         "samples": len(test),
         "offered": offered,
         "subjects": np.unique(subjects).tolist(),
-        "trained_on_tested": trained_on_tested(card.trained_on, cache, protocol, subjects),
+        "trained_on_tested": trained_on_tested(card.trained_on, cache, protocol, test),
         "hiding": hiding,
         "draws": draws,
         "seed": seed,

@@ -160,7 +160,19 @@ BEN = {"people": {"1": digest("anna"), "3": digest("Ben")}}
         pytest.param({"dataset": "a", "subjects": [1, 4, 2]}, "odd-even", {}, [2, 4], id="on both sides"),
         pytest.param({"dataset": "a", "subjects": [1, 3]}, "odd-even", {}, [], id="on one side"),
         pytest.param({"dataset": "b", "subjects": [2]}, "odd-even", {}, [], id="other people with the same number"),
-        pytest.param({"dataset": "a", "subjects": [2]}, "xview", {}, [], id="the protocol divides cameras"),
+        pytest.param(
+            {"dataset": "a", "subjects": [2], "protocol": "xview"}, "xview", {}, [], id="the protocol divides cameras"
+        ),
+        pytest.param(
+            {"dataset": "a", "subjects": [2], "protocol": "odd-even"}, "xview", {}, [2], id="trained by another one"
+        ),
+        pytest.param({"dataset": "a", "subjects": [2]}, "xview", {}, [2], id="a card that names no protocol"),
+        pytest.param(
+            {"dataset": "a", "subjects": [2], "protocol": ["xview"]}, "takes", {}, [2], id="a strange protocol"
+        ),
+        pytest.param(
+            {"dataset": "a", "subjects": [2, 4], "protocol": "takes"}, "xview", {}, [4], id="its clips did not train"
+        ),
         pytest.param({"dataset": "a", "subjects": "2"}, "odd-even", {}, [], id="a card of strangers"),
         pytest.param({}, "odd-even", {}, [], id="a card that does not say"),
         pytest.param(
@@ -193,11 +205,13 @@ BEN = {"people": {"1": digest("anna"), "3": digest("Ben")}}
         ),
     ],
 )
-def test_people_on_both_sides_are_named_where_the_protocol_divides_people(
+def test_people_on_both_sides_are_named_unless_the_protocol_has_them_there(
     trained_on: dict, protocol: str, people: dict[int, str], named: list[int], cache: Cache
 ) -> None:
-    tested = dataclasses.replace(cache, dataset="a", people=people)
-    assert trained_on_tested(trained_on, tested, protocol, np.array([2, 4, 2, 6])) == named
+    clips = np.array(cache.clips[:4])
+    clips["subject"], clips["repetition"] = (2, 4, 2, 6), (2, 1, 4, 2)
+    tested = dataclasses.replace(cache, dataset="a", people=people, clips=clips)
+    assert trained_on_tested(trained_on, tested, protocol, np.arange(4)) == named
 
 
 def test_the_command_prints_one_json_object_or_says_all_in_words(

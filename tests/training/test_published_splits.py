@@ -20,6 +20,7 @@ from training.datasets.archive import Files
 from training.datasets.base import Listing
 from training.datasets.table import DATASETS
 from training.datasets.uestc_names import had_third_camera
+from training.evaluate import trained_on_tested
 
 EVERYWHERE = Path("everywhere")
 
@@ -175,6 +176,29 @@ def test_what_is_on_both_sides_is_what_the_protocol_says(
     whole = protocols.split(cache, protocol)
     assert sorted([*split.train, *split.validation]) == whole.train.tolist()
     assert split.test.tolist() == whole.test.tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "trained", "tested", "named"),
+    [
+        pytest.param("uestc", "cv2-even", "cv2-odd", 118, id="all that trained tests"),
+        pytest.param("uestc", "cv2-even", "cv2-even", 0, id="the same protocol"),
+        pytest.param("uestc", "cs", "cv1-0", 51, id="who trained is seen again, from the same views"),
+        pytest.param("uestc", "cv1-0", "cv1-1", 118, id="one of the tested views trained"),
+        pytest.param("uestc", "cs", "av", 0, id="no clip of the moving camera trained"),
+        pytest.param("uestc", "cv2-odd", "cs", 67, id="the protocol divides people"),
+        pytest.param("ntu60", "xsub", "xview", 20, id="the published people of 40"),
+        pytest.param("ntu60", "xview", "xsub", 20, id="and the others"),
+    ],
+)
+def test_who_trained_by_another_protocol_is_known_again(
+    caches: dict[str, Cache], name: str, trained: str, tested: str, named: int
+) -> None:
+    cache = caches[name]
+    trainers = sorted(people(cache, protocols.split(cache, trained).train))
+    card = {"dataset": name, "protocol": trained, "subjects": trainers}
+    found = trained_on_tested(card, cache, tested, protocols.split(cache, tested).test)
+    assert len(found) == named and set(found) <= set(trainers)
 
 
 def test_set_ups_validate_where_people_are_on_both_sides(caches: dict[str, Cache]) -> None:
