@@ -139,10 +139,12 @@ def run(
         "recipe": _plain(settings),
     }
     results: dict[tuple[str, str, int], dict[str, Any]] = {}
+    samples: dict[str, int] = {}
     for job, result in _finished(jobs, Source(data, cache.dataset, content(cache)), output):
         results[job.row, job.division, job.seed] = result
+        samples[job.division] = result["samples"]
         made = [Row.of(name, rows[name][0], divisions, seeds, results) for name in chosen]
-        _write(output / table, facts, made)
+        _write(output / table, facts | {"samples": samples}, made)
     return as_markdown(facts, made)
 
 

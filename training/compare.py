@@ -1,7 +1,8 @@
 """Our results beside published ones: the paper's tables 1 and 2, and the networks that we measured on smaller sets.
 
 A row that we have no result for says so, with the command that would fill it; so does one of a protocol whose figure
-is a mean over divisions where some of them are missing.
+is a mean over divisions where some of them are missing. A result on other clips than the published ones says so too;
+one of a model that was trained on people of the test side is refused.
 """
 
 from __future__ import annotations
@@ -49,12 +50,14 @@ class Ours:
         divisions: Divisions that each value is the mean of, or the most that a seed has.
         needed: Divisions that the protocol has; 0 where the results do not say.
         left_out: Seeds that have fewer divisions than needed.
+        counted: What is to be said of the number of clips tested; empty where it is the published one.
     """
 
     values: tuple[float, ...]
     divisions: int = 1
     needed: int = 1
     left_out: int = 0
+    counted: str = ""
 
     def __str__(self) -> str:
         if not self.values:
@@ -70,7 +73,8 @@ class Ours:
             return "evaluate again" if not self.needed else ""
         mean = f", mean of {self.divisions} divisions" if self.divisions > 1 else ""
         fewer = f"; {_seeds(self.left_out)} with fewer divisions left out" if self.left_out else ""
-        return f"{_seeds(len(self.values))}{mean}{fewer}"
+        counted = f"; {self.counted}" if self.counted else ""
+        return f"{_seeds(len(self.values))}{mean}{fewer}{counted}"
 
 
 Key = tuple[str, str, str]
@@ -88,6 +92,8 @@ class Entry(NamedTuple):
         top1: As a share.
         divisions: Divisions that ``top1`` is the mean of.
         needed: Divisions that the protocol has; 0 where the result does not say.
+        samples: Clips tested; 0 where the result does not say.
+        published: Clips that published results were tested on; 0 where that is not known.
     """
 
     key: Key
@@ -96,6 +102,8 @@ class Entry(NamedTuple):
     top1: float
     divisions: int
     needed: int
+    samples: int = 0
+    published: int = 0
 
 
 def compare(files: Sequence[Path]) -> str:
@@ -105,7 +113,7 @@ def compare(files: Sequence[Path]) -> str:
         files: What ``evaluate --json`` printed, one file a run, or the .json tables of ``ablate``.
 
     Raises:
-        TrainingDataError: A file that is neither.
+        TrainingDataError: A file that is neither, or a result that is none on new people.
     """
     ours = _merged({file: _read(file) for file in files})
     parts = []
@@ -217,7 +225,20 @@ def _figure(seeds: Sequence[list[Entry]]) -> Ours:
     counts = [sum(entry.divisions for entry in entries) for entries in seeds]
     whole = [entries for entries, count in zip(seeds, counts) if count == needed]
     values = tuple(statistics.fmean(entry.top1 for entry in entries) for entries in whole)
-    return Ours(values, needed if values else max(counts), needed, left_out=len(seeds) - len(whole))
+    divisions = needed if values else max(counts)
+    return Ours(values, divisions, needed, left_out=len(seeds) - len(whole), counted=_counted(whole))
+
+
+def _counted(seeds: Sequence[list[Entry]]) -> str:
+    """What is to be said of the number of clips tested: nothing where it is the published one or none is known."""
+    said = []
+    for entries in seeds:
+        found, wanted = (sum(counts) for counts in zip(*((entry.samples, entry.published) for entry in entries)))
+        if wanted and not all(entry.samples for entry in entries):
+            said.append("number of clips tested not said")
+        elif wanted and found != wanted:
+            said.append(f"tested on {found:,} clips, published {wanted:,}")
+    return "; ".join(dict.fromkeys(said))
 
 
 def _seeds(count: int) -> str:
@@ -231,6 +252,10 @@ def _read(file: Path) -> list[Entry]:
         values = json.loads(file.read_text(encoding="utf-8"))
         if _is_of_some_labels(values):
             raise TrainingDataError(f"Only results of all labels can be compared, but some were left out of {file}.")
+        if _is_on_trainers(values):
+            raise TrainingDataError(
+                f"Only results on new people can be compared, but the model of {file} was trained on people who test."
+            )
         return _of_ablation(values) if "rows" in values else _of_evaluation(values)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise TrainingDataError(
@@ -244,6 +269,11 @@ def _is_of_some_labels(values: dict[str, Any]) -> bool:
     return any("left_out" in part for part in (values, *values.get("divisions", ())))
 
 
+def _is_on_trainers(values: dict[str, Any]) -> bool:
+    parts = () if "rows" in values else (values, *values.get("divisions", ()))
+    return any(part.get("trained_on_tested") for part in parts)
+
+
 def _of_evaluation(values: dict[str, Any]) -> list[Entry]:
     if values.get("divisions"):
         return [entry for division in values["divisions"] for entry in _of_evaluation(division)]
@@ -254,12 +284,30 @@ def _of_evaluation(values: dict[str, Any]) -> list[Entry]:
     # What an older evaluate wrote does not say how many divisions a protocol has that counts people.
     needed = _count(values.get("divisions_in_all", 0 if stem in FOLDED and len(FOLDED[stem]) == 1 else 1))
     needed = max(needed, len(FOLDED.get(stem, ()))) if needed else 0
-    return [Entry(key, division, int(values.get("seed") or 0), _share(values["top1"]), 1, needed)]
+    return [
+        Entry(
+            key,
+            division,
+            int(values.get("seed") or 0),
+            _share(values["top1"]),
+            1,
+            needed,
+            samples=_count(values.get("samples", 0)),
+            published=published.TESTED.get(key[0], {}).get(division, 0),
+        )
+    ]
 
 
 def _of_ablation(values: dict[str, Any]) -> list[Entry]:
     network = str(values["recipe"]["network"])
     count = len(values["divisions"])
+    tested = values.get("samples", {})
+    samples = [_count(tested.get(division, 0)) for division in values["divisions"]]
+    known = published.TESTED.get(str(values["dataset"]), {})
+    counts = {
+        "samples": sum(samples) if all(samples) else 0,
+        "published": sum(known.get(division, 0) for division in values["divisions"]),
+    }
     entries = []
     for row in values["rows"]:
         variant = (
@@ -267,7 +315,7 @@ def _of_ablation(values: dict[str, Any]) -> list[Entry]:
         )
         key = (str(values["dataset"]), str(values["protocol"]), f"{NETWORKS.get(network, network)}{variant} (ours)")
         for seed, top1 in row["metrics"]["top1"]["by_seed"].items():
-            entries.append(Entry(key, key[1], int(seed), _share(top1), count, count))
+            entries.append(Entry(key, key[1], int(seed), _share(top1), count, count, **counts))
     return entries
 
 

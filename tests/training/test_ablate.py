@@ -79,6 +79,7 @@ def test_the_command_trains_measures_and_compares_and_a_second_time_does_nothing
         result = json.loads(file.read_text())
         assert result["samples"] == 30 and result["subjects"] == [2, 4]
     made = table(output)
+    assert made["samples"] == {"odd-even": 30}
     by_seed = {row["name"]: row["metrics"]["top1"]["by_seed"] for row in made["rows"]}
     measured = json.loads((output / "results" / "st-tanh-near-one-odd-even-1.json").read_text())
     assert by_seed["st"]["1"] == measured["top1"] and measured["attention"] == "st" and measured["seed"] == 1

@@ -117,16 +117,53 @@ def test_some_people_are_not_the_figure_of_all(tmp_path: Path, known: dict, text
 @pytest.mark.parametrize(("protocol", "divisions"), [("cv2", ["cv2-even", "cv2-odd"]), ("cv1", ["cv1-0", "cv1-1"])])
 def test_a_table_of_ablate_is_the_mean_of_its_divisions(tmp_path: Path, protocol: str, divisions: list[str]) -> None:
     file = tmp_path / "attention.json"
+    counts = {division: published.TESTED["uestc"][division] for division in divisions}
     row_of = {"name": "st", "title": "both", "metrics": {"top1": {"by_seed": {"0": 0.8, "1": 0.7}}}}
     facts = {"table": "attention", "dataset": "uestc", "protocol": protocol, "divisions": divisions}
     file.write_text(json.dumps(facts | {"recipe": {"network": "csta_cnn"}, "rows": [row_of]}))
     page = compare([file])
-    assert "**75.0 ± 7.1**" in page and "2 seeds, mean of 2 divisions" in page
+    assert "**75.0 ± 7.1**" in page and "2 seeds, mean of 2 divisions; number of clips tested not said" in page
+    file.write_text(json.dumps(facts | {"recipe": {"network": "csta_cnn"}, "rows": [row_of]} | {"samples": counts}))
+    assert "mean of 2 divisions |" in row(compare([file]), "**75.0 ± 7.1**")
     assert f"--data caches/uestc --protocol {protocol} " not in page
     (tmp_path / "one").mkdir()
     again = written(tmp_path / "one", dataset="uestc", protocol=divisions[0], seed=1)
     with pytest.raises(TrainingDataError, match="another result of seed 1"):
         compare([file, again])
+
+
+@pytest.mark.parametrize(
+    ("dataset", "protocol", "samples", "said"),
+    [
+        pytest.param("ntu60", "xsub", 16_487, "1 seed |", id="all of them"),
+        pytest.param("ntu60", "xsub", 120, "1 seed; tested on 120 clips, published 16,487 |", id="a few of them"),
+        pytest.param("ntu120", "xset", 7, "tested on 7 clips, published 59,477", id="not in the paper"),
+        pytest.param("ntu60", "xview", None, "number of clips tested not said", id="an older result"),
+        pytest.param("machete", "odd-even", 7, "1 seed |", id="no published number"),
+    ],
+)
+def test_a_row_says_where_other_clips_were_tested_than_published(
+    dataset: str, protocol: str, samples: int | None, said: str, tmp_path: Path
+) -> None:
+    known = {} if samples is None else {"samples": samples}
+    assert said in row(compare([written(tmp_path, dataset=dataset, protocol=protocol, **known)]), "**84.0**")
+
+
+def test_the_clips_of_a_mean_over_divisions_are_those_of_all(tmp_path: Path) -> None:
+    common = {"dataset": "uestc", "top1": 0.8}
+    even = written(tmp_path, protocol="cv2-even", samples=6_400, **common)
+    assert ", published" not in compare([even, written(tmp_path, protocol="cv2-odd", samples=16_000, **common)])
+    fewer = compare([even, written(tmp_path, protocol="cv2-odd", samples=15_999, **common)])
+    assert "tested on 22,399 clips, published 22,400" in fewer
+
+
+def test_a_result_on_people_who_trained_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingDataError, match=r"new people.*0\.json was trained on people who test"):
+        compare([written(tmp_path, trained_on_tested=[3])])
+    part = {"dataset": "uestc", "protocol": "cv2-even", "network": "csta_cnn", "top1": 0.9, "trained_on_tested": [1]}
+    with pytest.raises(TrainingDataError, match="trained on people who test"):
+        compare([written(tmp_path, dataset="uestc", protocol="cv2", divisions=[part])])
+    assert "**84.0**" in compare([written(tmp_path, trained_on_tested=[], samples=16_487)])
 
 
 def test_a_run_that_is_given_twice_is_refused(tmp_path: Path) -> None:
