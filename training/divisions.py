@@ -14,14 +14,16 @@ from live.recognizer import Recognizer
 from models.card import ModelCard
 from skeleton.errors import ConfigError, ModelContractError
 from training import protocols
-from training.cache import open_cache
+from training.cache import Cache, open_cache
 from training.evaluate import SHARES, evaluate
+from training.people import of_card
 from training.scores import rounded
 
 AVERAGED = ("top1", "macro_f1", "top5", "ece", "top1_live")
 """Numbers of a result whose mean over the divisions is the protocol's."""
 ALIKE = ("network", "attention", "seed")
 """What the results of one figure share."""
+LEAVE_ONE_OUT = "loso-N"
 
 
 def evaluate_divisions(
@@ -41,7 +43,7 @@ def evaluate_divisions(
             that were not made alike.
     """
     cache = open_cache(data)
-    chosen = _by_division(models, cache.dataset, protocol, protocols.folds(cache, protocol))
+    chosen = _by_division(models, cache, protocol, protocols.folds(cache, protocol))
     results = [evaluate(model, data, division, provider=provider, shares=shares) for division, model in chosen]
     first = results[0]
     for (_, model), result in zip(chosen, results):
@@ -57,20 +59,21 @@ def evaluate_divisions(
         "samples": sum(result["samples"] for result in results),
         **{name: rounded(fmean(result[name] for result in results)) for name in AVERAGED},
         **{name: first[name] for name in ALIKE},
+        "trained_on_tested": sorted({person for result in results for person in result["trained_on_tested"]}),
         "divisions": results,
     }
 
 
 def _by_division(
-    models: Sequence[Path], dataset: str, protocol: str, divisions: Sequence[str]
+    models: Sequence[Path], cache: Cache, protocol: str, divisions: Sequence[str]
 ) -> list[tuple[str, Path]]:
     found: dict[str, Path] = {}
     for model in models:
         card = Recognizer(model, provider="cpu").card
-        division = _trained_by(card, dataset)
+        division = _trained_by(card, cache)
         if division not in divisions:
             raise ModelContractError(
-                f"Every model must have been trained by a division of {protocol} of {dataset}, but the card of "
+                f"Every model must have been trained by a division of {protocol} of {cache.dataset}, but the card of "
                 f"{model} names {division or 'none'}."
             )
         if division in found:
@@ -89,6 +92,19 @@ def _by_division(
     return [(division, found[division]) for division in divisions]
 
 
-def _trained_by(card: ModelCard, dataset: str) -> str:
+def _trained_by(card: ModelCard, cache: Cache) -> str:
+    """The division that a card names, as the cache counts people; empty where it names none of this data set.
+
+    Folders of one's own number people anew, and the same number may be somebody else: there a model that left one
+    person out is that of the only person whom its card does not list.
+    """
     named = card.trained_on.get("protocol")
-    return named if card.trained_on.get("dataset") == dataset and isinstance(named, str) else ""
+    if card.trained_on.get("dataset") != cache.dataset or not isinstance(named, str):
+        return ""
+    stem, _, number = named.rpartition("-")
+    if f"{stem}-N" != LEAVE_ONE_OUT or not cache.people:
+        return named
+    known = of_card(card.trained_on, "subjects", cache) | of_card(card.trained_on, "validation_subjects", cache)
+    strangers = [person for person in sorted(cache.people) if person not in known]
+    is_other = len(strangers) == 1 and str(strangers[0]) != number
+    return f"{stem}-{strangers[0]}" if is_other else named

@@ -55,7 +55,14 @@ def _described_divisions(result: dict[str, Any]) -> str:
             f"{name}: top-1 {row['top1']:.4f}   macro F1 {row['macro_f1']:.4f}   live windows {row['top1_live']:.4f}"
             f"   {row['samples']} clips" + (f"   {row['model']}" if "model" in row else "")
         )
+        if "model" in row:
+            lines += _warned(row)
     return "\n  ".join(lines)
+
+
+def _warned(result: dict[str, Any]) -> list[str]:
+    people = result["trained_on_tested"]
+    return [f"  the model was TRAINED on people who test here: {people}"] if people else []
 
 
 def _described(result: dict[str, Any]) -> str:
@@ -65,8 +72,7 @@ def _described(result: dict[str, Any]) -> str:
         f"top-5 {result['top5']:.4f}   calibration error {result['ece']:.4f}",
         f"  windows of {result['span_s']:4.2f} s        top-1 {result['top1_live']:.4f}",
     ]
-    if result["trained_on_tested"]:
-        lines.append(f"  the model was TRAINED on people who test here: {result['trained_on_tested']}")
+    lines += _warned(result)
     if "left_out" in result:
         left_out = result["left_out"]
         lines.append(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
+import shutil
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 from benchmarks.ntu_tree import STANDING_M, gesture
 from benchmarks.uestc_tree import as_matrix, as_text
 from live.recognizer import Recognizer
+from models.temperature import with_card
 from skeleton.errors import ModelContractError
 from skeleton.formats.table import open_recording
 from tests.training import ntu_files
@@ -22,6 +25,7 @@ from tests.training.conftest import SMALL
 from training import divisions
 from training.__main__ import main
 from training.cache import open_cache
+from training.people import digest
 from training.wrong_clips import original_file
 
 RECIPES = Path(__file__).parents[2] / "training" / "recipes"
@@ -129,9 +133,10 @@ def test_uestc_files_become_the_mean_of_both_directions(
     assert [part["protocol"] for part in parts] == ["cv2-even", "cv2-odd"] and both["samples"] == 80 + 160
     assert parts[0] == evaluated(capsys, [even], exercises, "cv2-even")
     assert parts[0]["top1"] > 0.15 and [part["model"] for part in parts] == ["model.onnx", "odd.onnx"]
+    assert both["trained_on_tested"] == [] == parts[1]["trained_on_tested"]
     assert both["top1"] == pytest.approx((parts[0]["top1"] + parts[1]["top1"]) / 2, abs=1e-4)
     text = ran(capsys, "evaluate", "--model", even, odd, "--data", exercises, "--protocol", "cv2", "--quick")
-    assert "mean over 2 divisions" in text and f"{both['top1']:.4f}" in text
+    assert "mean over 2 divisions" in text and f"{both['top1']:.4f}" in text and "TRAINED" not in text
 
     file = tmp_path / "cv2.json"
     file.write_text(json.dumps(both))
@@ -149,7 +154,7 @@ def test_models_of_one_figure_are_made_alike(synthetic: Path, monkeypatch: pytes
     monkeypatch.setattr(divisions, "_by_division", lambda *_: chosen)
 
     def made(model: Path, data: Path, division: str, **how: object) -> dict:
-        numbers = dict.fromkeys(divisions.AVERAGED, 0.5) | {"samples": 15}
+        numbers = dict.fromkeys(divisions.AVERAGED, 0.5) | {"samples": 15, "trained_on_tested": []}
         return numbers | {"network": "csta_cnn", "attention": "st", "seed": 7 if division == odd_one else 0}
 
     monkeypatch.setattr(divisions, "evaluate", made)
@@ -158,6 +163,56 @@ def test_models_of_one_figure_are_made_alike(synthetic: Path, monkeypatch: pytes
     odd_one = "loso-3"
     with pytest.raises(ModelContractError, match=r"made alike, but the seed of 3\.onnx is 7 and that of 1\.onnx 0"):
         divisions.evaluate_divisions(models, synthetic, "loso")
+
+
+def of_person(model: Path, output: Path, left_out: int, trained: dict[str, str]) -> Path:
+    """The model as one that left out a person of a folder of one's own, where people have names."""
+    card = Recognizer(model, provider="cpu").card
+    trained_on = card.trained_on | {"protocol": f"loso-{left_out}", "subjects": [int(number) for number in trained]}
+    trained_on["people"] = {number: digest(name) for number, name in trained.items()}
+    output.write_bytes(with_card(model.read_bytes(), dataclasses.replace(card, trained_on=trained_on), file="x"))
+    return output
+
+
+@pytest.fixture
+def named(synthetic: Path, tmp_path: Path) -> Path:
+    """The three movements, by two people who have names."""
+    path = tmp_path / "named"
+    shutil.copytree(synthetic, path)
+    clips = np.load(path / "clips.npy")
+    clips["subject"] = 1 + clips["subject"] % 2
+    np.save(path / "clips.npy", clips)
+    facts = json.loads((path / "cache.json").read_text())
+    (path / "cache.json").write_text(json.dumps(facts | {"people": {"1": "anna", "2": "ben"}}))
+    return path
+
+
+def test_the_mean_over_divisions_names_who_trained_and_is_tested(
+    named: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = {"1": "anna", "2": "ben"}
+    one = of_person(model, tmp_path / "one.onnx", 1, {"2": "ben"})
+    two = of_person(model, tmp_path / "two.onnx", 2, both)  # who test has trained it
+    result = evaluated(capsys, [one, two], named, "loso")
+    assert result["trained_on_tested"] == [2]
+    assert [part["trained_on_tested"] for part in result["divisions"]] == [[], [2]]
+    text = ran(capsys, "evaluate", "--model", one, two, "--data", named, "--protocol", "loso", "--quick")
+    head, first, second, warning = text.splitlines()
+    assert "mean" in head and "loso-1" in first and "loso-2" in second
+    assert warning.strip() == "the model was TRAINED on people who test here: [2]"
+
+
+def test_the_division_of_a_model_is_the_person_it_left_out_whatever_the_number_was(
+    named: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = of_person(model, tmp_path / "without-ben.onnx", 1, {"2": "anna"})  # where ben was person 1
+    two = of_person(model, tmp_path / "without-anna.onnx", 2, {"1": "Ben"})
+    parts = evaluated(capsys, [one, two], named, "loso")["divisions"]
+    assert [(part["protocol"], part["model"]) for part in parts] == [
+        ("loso-1", "without-anna.onnx"),
+        ("loso-2", "without-ben.onnx"),
+    ]
+    assert all(part["trained_on_tested"] == [] for part in parts)
 
 
 def refused(
