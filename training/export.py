@@ -19,12 +19,11 @@ from models.export import export as write_model
 from models.table import build
 from skeleton import config as settings_file
 from skeleton.errors import AppError, TrainingDataError
-from training import batches, features, protocols
-from training.background import label_of, labels_with
-from training.cache import Cache, open_cache
+from training import batches, features
+from training.background import label_of
+from training.cache import Cache
 from training.evaluate import DETAILS
-from training.run import MODEL, Run, open_run
-from training.taught import taught
+from training.run import MODEL, Run, open_data, open_run
 
 CHECK_WINDOWS = 48
 ATTENTION_WINDOWS = 512
@@ -56,25 +55,13 @@ def export(
         note: What a reader of the results has to know, such as how the settings were chosen.
 
     Raises:
-        AppError: The run, the cache or a result file cannot be used, or the written file does not answer like the
-            network.
+        AppError: The run, the cache or a result file cannot be used, the cache holds other clips than the run began
+            with, or the written file does not answer like the network.
     """
     run = open_run(path)
-    cache = taught(open_cache(data or Path(run.facts["data"])), run.settings.training)
-    background = label_of(run.settings.training)
-    if (
-        tuple(run.facts["labels"]) != labels_with(cache.labels, background)
-        or run.facts["layout"] != cache.layout.name
-    ):
-        raise TrainingDataError(f"The run {path} must be of the data in {cache.path}, but has other classes.")
+    cache, split = open_data(run, data)
     network, epoch = trained_network(run)
-    training = run.settings.training
-    split = protocols.split(
-        cache,
-        run.facts["protocol"],
-        validation_subjects=training.validation_subjects,
-        validation_fold=training.validation_fold,
-    )
+    training, background = run.settings.training, label_of(run.settings.training)
     chosen = np.random.default_rng(0).permutation(split.train)[:ATTENTION_WINDOWS]
     chosen = np.resize(chosen, max(len(chosen), CHECK_WINDOWS))  # a data set of a few clips shows them again
     clips = batches.load(cache, chosen, torch.device("cpu"), is_leveled=training.leveled)

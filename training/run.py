@@ -30,13 +30,14 @@ import torch
 from skeleton import config as settings_file
 from skeleton.errors import TrainingDataError
 from skeleton.replacing import replacing, replacing_folder
-from training import config
+from training import config, protocols
 from training.background import Source, facts_of, label_of, labels_with
-from training.cache import Cache, content
-from training.config import Settings
+from training.cache import Cache, content, open_cache
+from training.config import Settings, TrainingConfig
 from training.journal import COLUMNS
 from training.people import digests
 from training.protocols import Split
+from training.taught import taught
 
 SCHEMA = 1
 MODEL = "model.onnx"
@@ -162,6 +163,50 @@ def fingerprint(cache: Cache, split: Split) -> str:
     for side in SIDES:
         digest.update(np.asarray(getattr(split, side), dtype=np.int64).tobytes())
     return digest.hexdigest()
+
+
+def split_of(cache: Cache, protocol: str, config: TrainingConfig) -> Split:
+    """Returns who trains, validates and tests with these settings."""
+    return protocols.split(
+        cache,
+        protocol,
+        validation_subjects=config.validation_subjects,
+        validation_fold=config.validation_fold,
+    )
+
+
+def open_data(run: Run, path: Path | None = None) -> tuple[Cache, Split]:
+    """Returns the data of a run as its network sees them, and who trains on which.
+
+    Args:
+        run: The run; one of an older version does not say what its cache held, only which clips.
+        path: The cache, where it is no longer where the run found it.
+
+    Raises:
+        TrainingDataError: Other data than the run began with.
+        AppError: No cache, or one without the run's protocol or labels.
+    """
+    training, facts = run.settings.training, run.facts
+    cache = taught(open_cache(path or Path(facts["data"])), training)
+    if (cache.dataset, len(cache)) != (facts["dataset"], facts.get("clips")):
+        raise TrainingDataError(
+            f"The run {run.path} was started on {facts.get('clips')} clips of {facts['dataset']}, but "
+            f"{cache.path} has {len(cache)} of {cache.dataset}."
+        )
+    labels = list(labels_with(cache.labels, label_of(training)))
+    if (labels, cache.layout.name, cache.persons) != (facts["labels"], facts["layout"], facts["persons"]):
+        raise TrainingDataError(
+            f"The run {run.path} must be of the data in {cache.path}, but has other classes, joints or numbers of "
+            "people."
+        )
+    split = split_of(cache, facts["protocol"], training)
+    found = content(cache)
+    if facts.get("content", found) != found or fingerprint(cache, split) != facts.get("fingerprint"):
+        raise TrainingDataError(
+            f"The run {run.path} must go on with the clips it began with, but {cache.path} has others.",
+            remedy="Name the cache it began with after --data, or prepare that again.",
+        )
+    return cache, split
 
 
 def _facts(cache: Cache, protocol: str, split: Split, *, seed: int, command: str) -> dict[str, Any]:

@@ -14,17 +14,17 @@ from pathlib import Path
 
 from models.export import LARGEST_BYTES
 from models.table import build
-from skeleton.errors import AppError, ConfigError, TrainingDataError
+from skeleton.errors import AppError, ConfigError
 from skeleton.replacing import is_full
 from training import arithmetic, protocols
 from training.background import label_of, labels_with, open_sources, sources_of
 from training.batches import require_floors
-from training.cache import Cache, content, open_cache
+from training.cache import Cache, open_cache
 from training.config import Settings, TrainingConfig
 from training.export import model_of
 from training.loop import Training
 from training.processes import Processes, joined
-from training.run import MODEL, Run, fingerprint, open_run, start
+from training.run import MODEL, Run, open_data, open_run, split_of, start
 from training.taught import taught
 from training.windows import clip_share
 
@@ -132,19 +132,7 @@ def resume(path: Path, *, data: Path | None = None, is_exported: bool = True) ->
 def resume_in(processes: Processes, path: Path, *, data: Path | None, is_exported: bool) -> Run:
     """Does what :func:`resume` does, in processes that have joined already."""
     run = open_run(path)
-    cache = taught(open_cache(data or Path(run.facts["data"])), run.settings.training)
-    if (cache.dataset, len(cache)) != (run.facts["dataset"], run.facts.get("clips")):
-        raise TrainingDataError(
-            f"The run {path} was started on {run.facts.get('clips')} clips of {run.facts['dataset']}, but "
-            f"{cache.path} has {len(cache)} of {cache.dataset}."
-        )
-    split = split_of(cache, run.facts["protocol"], run.settings.training)
-    found = content(cache)
-    if run.facts.get("content", found) != found or fingerprint(cache, split) != run.facts.get("fingerprint"):
-        # An older run does not say what its cache held.
-        raise TrainingDataError(
-            f"The run {path} must go on with the clips it began with, but {cache.path} has others."
-        )
+    cache, split = open_data(run, data)
     _require_able(run.settings.training, cache, split, processes)
     training = Training(
         run, cache, split, processes, background=sources_of(run.facts, cache, split, run.settings.training)
@@ -169,16 +157,6 @@ def resumable(folder: Path) -> Iterator[None]:
             f"{error.filename}: {error.strerror}; every finished epoch is saved.",
             remedy=f"Make room; then continue with: python -m training train --resume {shlex.quote(str(folder))}",
         ) from None
-
-
-def split_of(cache: Cache, protocol: str, config: TrainingConfig) -> protocols.Split:
-    """Returns who trains, validates and tests with these settings."""
-    return protocols.split(
-        cache,
-        protocol,
-        validation_subjects=config.validation_subjects,
-        validation_fold=config.validation_fold,
-    )
 
 
 def _write_model(run: Run, data: Path) -> None:

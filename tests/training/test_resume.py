@@ -22,7 +22,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from skeleton.errors import AppError, TrainingDataError
 from tests.training.conftest import SMALL
-from training import config, train
+from training import config, export, train
 from training.journal import Journal
 from training.learner import Learner
 from training.run import Run, open_run
@@ -188,6 +188,24 @@ def test_other_frames_cannot_continue_a_run(synthetic: Path, tmp_path: Path) -> 
     np.save(tmp_path / "data" / "joints.npy", joints)
     with pytest.raises(TrainingDataError, match="must go on with the clips it began with"):
         train.resume(made.path)
+    for make in (lambda: export.export(made.path, tmp_path / "model.onnx"), lambda: export.model_of(made)):
+        with pytest.raises(TrainingDataError, match="must go on with the clips it began with"):
+            make()
+    assert export.export(made.path, tmp_path / "model.onnx", data=synthetic).path == tmp_path / "model.onnx"
+
+
+def test_the_model_file_of_an_older_run_is_of_the_same_clips(synthetic: Path, tmp_path: Path) -> None:
+    shutil.copytree(synthetic, tmp_path / "data")
+    made = begin(synthetic, tmp_path / "run")
+    facts = json.loads((made.path / "run.json").read_text())
+    del facts["content"]
+    (made.path / "run.json").write_text(json.dumps(facts))
+    export.export(made.path, tmp_path / "model.onnx", data=tmp_path / "data")
+    clips = np.load(tmp_path / "data" / "clips.npy")
+    clips["subject"] = 5 - clips["subject"]  # the same number of clips, by others
+    np.save(tmp_path / "data" / "clips.npy", clips)
+    with pytest.raises(TrainingDataError, match="must go on with the clips it began with"):
+        export.export(made.path, tmp_path / "model.onnx", data=tmp_path / "data")
 
 
 def test_ctrl_c_before_the_first_checkpoint_leaves_nothing_in_the_way(
