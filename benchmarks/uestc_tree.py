@@ -20,6 +20,8 @@ from benchmarks.ntu_tree import STANDING_M, gesture
 MEAN_FRAMES, LONGEST, SHORTEST = 180, 600, 60
 SPREAD = 0.3
 """Of the logarithm of the length."""
+VARYING_FRAMES = 57 * 30
+"""Of a recording of the moving camera, direction 8."""
 RATE_HZ = 30
 
 
@@ -40,7 +42,9 @@ def write_tree(folder: Path, count: int, *, seed: int = 40) -> int:
     total = 0
     for number, name in enumerate(names(count)):
         action, direction, _, camera = (int(part[1:]) for part in name.split("_"))
-        joints = _joints(random, action=action, turn_rad=0.0 if camera == 1 else direction * np.pi / 4)
+        mean = MEAN_FRAMES if direction < 8 else VARYING_FRAMES
+        turn_rad = 0.0 if camera == 1 else direction * np.pi / 4
+        joints = _joints(random, action=action, turn_rad=turn_rad, mean_frames=mean)
         if number % 2:
             (folder / f"{name}_skeleton.mat").write_bytes(as_matrix(joints))
         else:
@@ -78,10 +82,11 @@ def as_matrix(joints: np.ndarray) -> bytes:
     )
 
 
-def _joints(random: np.random.Generator, *, action: int, turn_rad: float) -> np.ndarray:
+def _joints(random: np.random.Generator, *, action: int, turn_rad: float, mean_frames: int) -> np.ndarray:
     """(F, 25, 3) meters."""
-    mean = np.log(MEAN_FRAMES) - SPREAD**2 / 2
-    frames = int(np.clip(random.lognormal(mean, SPREAD), SHORTEST, LONGEST))
+    mean = np.log(mean_frames) - SPREAD**2 / 2
+    longest = LONGEST * mean_frames // MEAN_FRAMES
+    frames = int(np.clip(random.lognormal(mean, SPREAD), SHORTEST, longest))
     pose = np.zeros((frames, 25, 3))
     pose[:, :, :2] = STANDING_M * random.uniform(0.9, 1.1)
     phase = 2 * np.pi * (random.uniform(0.4, 0.8) * np.arange(frames) / RATE_HZ + random.uniform())

@@ -164,7 +164,8 @@ PROTOCOLS = MappingProxyType(
             shares_performances=True,
         ),
         "av": Protocol(
-            "UESTC arbitrary view: the eight fixed views train, the moving camera tests; all people on both sides",
+            "UESTC arbitrary view: the eight fixed views train, the moving camera tests, its recordings cut as "
+            "prepare's segments says (published results do not say how); all people on both sides",
             _varying_view,
             shares_people=True,
         ),

@@ -16,11 +16,11 @@ from tests.training.test_mat_file import file, matrix, packed
 from training import protocol_table, protocols
 from training.cache import open_cache
 from training.datasets import uestc
-from training.datasets.base import NoOptions
 from training.datasets.table import DATASETS
 from training.prepare import prepare
 
 UESTC = DATASETS["uestc"]
+WHOLE = uestc.UestcOptions(segments=1)
 
 
 def joints(frames: int = 3, seed: int = 0) -> np.ndarray:
@@ -105,7 +105,7 @@ def test_a_matrix_that_is_something_else_is_one_sentence(content: bytes, sentenc
 
 def test_a_name_says_action_person_direction_and_camera(tmp_path: Path) -> None:
     names = ["a3_d2_p07_c2_skeleton.txt", "a39_d8_p118_c1_skeleton.txt", "a39_d8_p118_c1_color.avi"]
-    listing = uestc.look(tree(tmp_path, dict.fromkeys(names, b"x")), NoOptions())
+    listing = uestc.look(tree(tmp_path, dict.fromkeys(names, b"x")), WHOLE)
     found = [(item.label, item.subject, item.setup, item.camera) for item in listing.items]
     assert found == [(3, 7, 2, 2), (39, 118, 8, 1)]
     assert listing.description.labels[39] == "high knees running"
@@ -122,16 +122,45 @@ def test_a_name_says_action_person_direction_and_camera(tmp_path: Path) -> None:
 )
 def test_a_folder_of_something_else_is_one_sentence(tmp_path: Path, names: list[str], sentence: str) -> None:
     with pytest.raises(TrainingDataError, match=sentence):
-        uestc.look(tree(tmp_path, dict.fromkeys(names, b"x")), NoOptions())
+        uestc.look(tree(tmp_path, dict.fromkeys(names, b"x")), WHOLE)
 
 
 def test_cameras_and_copies_share_a_group_with_their_original(tmp_path: Path) -> None:
     names = [f"a12_d{direction}_p043_c{camera}_skeleton.txt" for direction in (1, 4, 7) for camera in (1, 2)]
     names += [f"a1_d{direction}_p01_c1_skeleton.txt" for direction in (1, 7)]  # without the third camera
-    items = uestc.look(tree(tmp_path, dict.fromkeys(names, b"x")), NoOptions()).items
+    items = uestc.look(tree(tmp_path, dict.fromkeys(names, b"x")), WHOLE).items
     sizes = Counter(item.group for item in items)
     assert sorted(sizes.values()) == [1, 1, 2, 4]
     assert len({item.group for item in items if item.setup in (1, 7) and item.label == 12}) == 1
+
+
+def test_a_recording_of_the_moving_camera_is_cut_into_clips_of_one_performance(tmp_path: Path) -> None:
+    both, fixed = joints(57, seed=1), joints(7, seed=2)
+    files = {
+        "a12_d8_p043_c1_skeleton.txt": as_text(both),
+        "a12_d8_p043_c2_skeleton.mat": as_matrix(both),
+        "a12_d2_p043_c2_skeleton.txt": as_text(fixed),
+    }
+    source, cache = tree(tmp_path / "source", files), tmp_path / "cache"
+    prepare(UESTC, source, cache, options=uestc.UestcOptions(segments=4), workers=1)
+    found = open_cache(cache)
+    assert found.clips["frames"].tolist() == [7, *[14, 14, 15, 14] * 2]
+    assert found.clips["setup"].tolist() == [2, *[8] * 8] and len(set(found.clips["group"][1:].tolist())) == 1
+    assert found.clips["repetition"].tolist() == [0, *[1, 2, 3, 4] * 2]
+    assert found.name(3) == "a12_d8_p043_c1_skeleton.txt[3 of 4]"
+    for first in (1, 5):
+        parts = [found.track(index) for index in range(first, first + 4)]
+        assert (np.concatenate([part[1] for part in parts]) == both).all()
+        assert all(part[0][0] == 0 for part in parts)
+
+
+def test_too_many_segments_are_refused(tmp_path: Path) -> None:
+    source = tree(tmp_path / "s", {"a1_d8_p01_c2_skeleton.txt": as_text(joints(5))})
+    with pytest.raises(TrainingDataError, match="at least two frames, found 0"):
+        prepare(UESTC, source, tmp_path / "cache", workers=1)
+    for count in (0, 101):
+        with pytest.raises(ValueError, match="segments must be from 1 to 100"):
+            uestc.UestcOptions(segments=count)
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +175,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     useless = [b"", as_text(np.zeros((3, 25, 3))), b"rubbish", as_text(joints(1))]
     files.update(zip(list(files)[4:12:2], useless))
     cache = folder / "cache"
-    prepare(UESTC, tree(folder / "source", files), cache, workers=1)
+    prepare(UESTC, tree(folder / "source", files), cache, options=WHOLE, workers=1)
     return cache
 
 

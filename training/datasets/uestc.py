@@ -4,22 +4,30 @@ Ji, Xu, Yang, Shen, Shen, Zheng: "A Large-scale RGB-D Database for Arbitrary-vie
 2018; https://github.com/HRI-UESTC/CFM-HRI-RGB-D-action-database. Either of its two forms is read: the folder of
 ``*_skeleton.txt``, or ``mat_from_skeleton`` with the same positions in MATLAB files. There are no tracking states: a
 joint at zero was not tracked. The camera is the number after ``c``, the set-up the direction after ``d``.
+
+While the second camera moves (direction 8) people repeat an action for about 57 s, nine times as long as otherwise.
+Such a recording is cut into equal segments that are clips of their own, of one performance: its whole length would be
+read as one very slow action.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from skeleton.config import setting
 from skeleton.errors import TrainingDataError
 from skeleton.layout import KINECT_V2, NOT_TRACKED, TRACKED
 from training.datasets.archive import open_files
-from training.datasets.base import Clip, DataSet, Description, Item, Listing, Load, NoOptions
+from training.datasets.base import Clip, DataSet, Description, Item, Listing, Load
 from training.datasets.mat_file import read_matrix
 from training.datasets.uestc_names import FILE, LABELS, PEOPLE, performance
+from training.protocol_table import UESTC_VARYING
 
 RATE_HZ = 30.0
 """The files have no time stamps; the sensor's rate."""
@@ -29,17 +37,32 @@ JOINT_TOKENS = 10
 FRAME_TOKENS = JOINT_TOKENS * len(KINECT_V2)
 MOST_FRAMES = 20_000
 """Eleven minutes; the longest recordings have one."""
+MOST_SEGMENTS = 100
 MATRIX_NAMES = ("v", "skel")
 """Variable of the published MATLAB files, and of those that the authors' own script writes."""
 
 
-def look(path: Path, options: NoOptions) -> Listing:
-    """Lists the recordings of a folder or zip file by their names.
+@dataclass(frozen=True, slots=True)
+class UestcOptions:
+    """What can be chosen about UESTC."""
+
+    segments: int = setting(
+        10,
+        "equal segments that a recording of the moving camera (direction 8, about 57 s) is cut into, so that one is "
+        "about as long as every other recording (6 s); 1 leaves it whole",
+    )
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.segments <= MOST_SEGMENTS:
+            raise ValueError(f"segments must be from 1 to {MOST_SEGMENTS}, found {self.segments}")
+
+
+def look(path: Path, options: UestcOptions) -> Listing:
+    """Lists the recordings of a folder or zip file by their names, those of the moving camera in segments.
 
     Raises:
         TrainingDataError: None has the name of a recording, or two are of the same.
     """
-    del options
     with open_files(path) as files:
         found = files.matches(FILE)
         sizes = {name: files.sizes[name] for name in found}
@@ -70,18 +93,51 @@ def look(path: Path, options: NoOptions) -> Listing:
             setup=direction,
             size=sizes[name],
         )
-    return Listing(_DESCRIPTION, tuple(items[key] for key in sorted(items)))
+    cut = (_segments(items[key], options.segments) for key in sorted(items))
+    return Listing(_DESCRIPTION, tuple(item for segments in cut for item in segments))
+
+
+def _segments(item: Item, count: int) -> list[Item]:
+    """The clips of a recording: itself, or its segments where the camera moves."""
+    if item.setup != UESTC_VARYING or count == 1:
+        return [item]
+    return [
+        dataclasses.replace(
+            item,
+            name=f"{item.name}[{number} of {count}]",
+            repetition=number,
+            size=item.size // count,
+            place=(item.name, number),
+        )
+        for number in range(1, count + 1)
+    ]
 
 
 @contextmanager
-def reader(path: Path, options: NoOptions, description: Description) -> Iterator[Load]:
-    """Opens the source and gives the function that reads one recording."""
-    del options, description
+def reader(path: Path, options: UestcOptions, description: Description) -> Iterator[Load]:
+    """Opens the source and gives the function that reads one recording, or a segment of one."""
+    del description
     with open_files(path) as files:
+        last: dict[str, np.ndarray] = {}  # the segments of a recording follow each other
+
+        def parsed(name: str) -> np.ndarray:
+            parse = parse_text if name.endswith(".txt") else parse_matrix
+            return parse(files.read(name), where=f"{path}: '{name}'")
+
+        def segment(name: str, number: int) -> np.ndarray:
+            if name not in last:
+                last.clear()
+                last[name] = parsed(name)
+            edges = np.linspace(0, len(last[name]), options.segments + 1).round().astype(int)
+            return last[name][edges[number - 1] : edges[number]]
 
         def load(item: Item) -> Clip:
-            parse = parse_text if item.name.endswith(".txt") else parse_matrix
-            joints = parse(files.read(item.name), where=f"{path}: '{item.name}'")
+            joints = segment(str(item.place[0]), int(item.place[1])) if item.place else parsed(item.name)
+            if len(joints) < 2:
+                raise TrainingDataError(
+                    f"{path}: '{item.name}' must hold at least two frames, found {len(joints)}.",
+                    remedy="Cut the recordings of the moving camera into fewer segments (--set segments=1).",
+                )
             state = np.where(joints.any(axis=2), TRACKED, NOT_TRACKED)
             if not state.any():
                 raise TrainingDataError(f"{path}: '{item.name}' must show somebody, but all its numbers are zero.")
@@ -173,4 +229,5 @@ UESTC = DataSet(
     look=look,
     reader=reader,
     description=_DESCRIPTION,
+    options=UestcOptions,
 )
