@@ -13,6 +13,7 @@ from skeleton.layout import KINECT_V2
 ATTENTION_MODES = ("st", "s", "t", "none")
 ACTIVATIONS = ("tanh", "sigmoid", "identity", "softmax")
 ATTENTION_STARTS = ("near-one", "zero", "linear")
+MOST_PERSONS = 2
 MOST_FRAMES, MOST_JOINTS, MOST_LAYERS, MOST_UNITS = 1000, 1000, 8, 4096
 """Far above what fits into a model file, far below what fits into no memory."""
 
@@ -80,7 +81,7 @@ class NetworkConfig:
             )
         if min(*self.channels, *self.hidden) < 1 or self.classes < 2:
             raise ValueError("every layer needs at least one unit, and there must be at least two classes")
-        if self.persons not in (1, 2):
+        if not 1 <= self.persons <= MOST_PERSONS:
             raise ValueError(f"persons must be 1 or 2, found {self.persons}")
         if not 0.0 <= self.dropout < 1.0:
             raise ValueError(f"dropout must be at least 0 and below 1, found {self.dropout}")

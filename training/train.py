@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from models.export import LARGEST_BYTES
+from models.network import MOST_PERSONS
 from models.table import build
-from skeleton.errors import AppError, ConfigError
+from skeleton.errors import AppError, ConfigError, TrainingDataError
 from skeleton.replacing import is_full
 from training import arithmetic, protocols
 from training.background import label_of, labels_with, open_sources, sources_of
@@ -173,6 +174,12 @@ def _write_model(run: Run, data: Path) -> None:
 def _require_able(config: TrainingConfig, cache: Cache, split: protocols.Split, processes: Processes) -> None:
     """Raises an error where these processes or data cannot do what is asked, before a folder is made."""
     arithmetic.require(config, processes.device)
+    if cache.persons > MOST_PERSONS:
+        raise TrainingDataError(
+            f"A network takes at most {MOST_PERSONS} people, but the clips of {cache.path} show up to "
+            f"{cache.persons}.",
+            remedy=f"Prepare the data set again with --set persons={MOST_PERSONS}.",
+        )
     if config.leveled:
         require_floors(cache)
     actions = max(1, int(config.batch_size * clip_share(config)))

@@ -120,7 +120,7 @@ def test_only_two_people_stay_and_fewer_where_asked() -> None:
     frames = together(*(walk(20, identity=number, step_m=0.01 * number) for number in (1, 2, 3)))
     assert [round(float(np.ptp(x_of(read(frames), person))), 2) for person in (0, 1)] == [0.57, 0.38]
     assert len(is_there(read(frames, "merge_ids=false"))) == 2
-    assert len(is_there(read(frames, "persons=1"))) == 1 and len(is_there(read(frames, "persons=3"))) == 3
+    assert len(is_there(read(frames, "persons=1"))) == 1
 
 
 def test_times_are_the_sensors_and_frames_with_nobody_are_left_out_or_kept() -> None:
@@ -152,7 +152,7 @@ def test_numbers_that_are_none_do_not_count_as_motion() -> None:
     assert np.isnan(clip.joints).sum() == 2 and np.nanmax(x_of(clip, 0)) == pytest.approx(0.28, abs=1e-6)
 
 
-@pytest.mark.parametrize("choice", ["persons=0", "persons=7", "main_actor=tallest", "empty_frames=maybe", "noise=1"])
+@pytest.mark.parametrize("choice", ["persons=0", "persons=3", "main_actor=tallest", "empty_frames=maybe", "noise=1"])
 def test_a_rule_that_does_not_exist_is_one_sentence(choice: str) -> None:
     with pytest.raises(ConfigError):
         config.load(NtuRules, assignments=[choice])

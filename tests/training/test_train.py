@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,6 +112,18 @@ def test_the_run_folder_says_how_it_was_made(synthetic: Path, tmp_path: Path) ->
     assert [row["epoch"] for row in rows(made)] == ["1", "2"]
     assert all(math.isfinite(float(row["val_top1"])) for row in rows(made))
     assert list(made.path.glob("events.out.*"))
+
+
+def test_a_cache_of_three_people_is_one_sentence(
+    synthetic: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, output = tmp_path / "data", tmp_path / "run"
+    shutil.copytree(synthetic, data)
+    for name in ("joints", "state"):
+        np.save(data / f"{name}.npy", np.repeat(np.load(data / f"{name}.npy"), 3, axis=1))
+    assert main(["train", "--data", str(data), "--protocol", "odd-even", "--output", str(output)]) == 1
+    assert "at most 2 people, but the clips of" in (error := capsys.readouterr().err) and error.count("\n") == 1
+    assert not output.exists()
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(synthetic: Path, tmp_path: Path) -> None:

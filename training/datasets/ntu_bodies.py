@@ -38,7 +38,7 @@ class NtuRules:
         "motion", "who comes first: who moves most, or who is first in the file", choices=("motion", "file")
     )
     merge_ids: bool = setting(True, "rule: bodies with two ids that are not there at the same time are one person")
-    persons: int = setting(2, "people kept, 1 to 6")
+    persons: int = setting(2, "people kept, 1 or 2")
     empty_frames: str = setting(
         "drop",
         "frames without anybody who is kept: left out (times stay those of the sensor), or kept as frames in which "
@@ -48,8 +48,8 @@ class NtuRules:
     missing_list: bool = setting(True, "rule: files on the published list of missing or incomplete skeletons are out")
 
     def __post_init__(self) -> None:
-        if not 1 <= self.persons <= 6:
-            raise ValueError(f"persons must be 1 to 6, found {self.persons}")
+        if self.persons not in (1, 2):
+            raise ValueError(f"persons must be 1 or 2, found {self.persons}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
