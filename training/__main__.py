@@ -98,6 +98,8 @@ def _clip(options: argparse.Namespace) -> None:
     from training import clip
     from training.cache import open_cache
 
+    if options.index and (options.label or options.subject is not None or options.repetition is not None):
+        raise ConfigError("Clips are named by --index, or by --label, --subject and --repetition, not by both.")
     cache = open_cache(options.data)
     if options.index:
         indices = options.index

@@ -9,6 +9,7 @@ same for every clip; a weight beyond it is drawn as its end.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +99,9 @@ def write(
     card = recognizer.card
     if not 1 <= frames <= card.frames:
         raise ConfigError(f"--frames must be from 1 to {card.frames}, the frames of a window, found {frames}.")
+    for flag, value in (("--start", start_s), ("--end", end_s)):
+        if value is not None and not (math.isfinite(value) and value >= 0):
+            raise ConfigError(f"{flag} must be seconds from the first frame of a recording, found {value:g}.")
     if len(indices) + len(recordings) > MOST_CLIPS:
         raise ConfigError(f"A figure shows at most {MOST_CLIPS} clips, found {len(indices) + len(recordings)}.")
     rows = cache_rows(open_cache(data), indices, card) if data else []
@@ -112,7 +116,7 @@ def cache_rows(cache: Cache, indices: Sequence[int], card: ModelCard) -> list[Ro
     """Returns whole clips of a cache as rows.
 
     Raises:
-        TrainingDataError: A clip that is not there.
+        TrainingDataError: A clip that is not there, or in which nobody is seen at the model's moments.
         ModelContractError: The cache lacks joints that the model needs.
     """
     trainers = of_card(card.trained_on, "subjects", cache)
@@ -124,7 +128,13 @@ def cache_rows(cache: Cache, indices: Sequence[int], card: ModelCard) -> list[Ro
         clip = cache.clips[index]
         trained = ", who trained it" if int(clip["subject"]) in trainers else ""
         name = f"clip {index}: {shortened(cache.labels[clip['label']])} (person {clip['subject']}{trained})"
-        rows.append(Row(name, whole_window(cache, index, card), duration_s(cache, index), bones))
+        window = whole_window(cache, index, card)
+        if not window.seen.any():
+            raise TrainingDataError(
+                f"Somebody must be seen at one of the model's {card.frames} moments, but clip {index} of "
+                f"{cache.path} shows nobody then."
+            )
+        rows.append(Row(name, window, duration_s(cache, index), bones))
     return rows
 
 
@@ -132,7 +142,7 @@ def recording_row(file: Path, card: ModelCard, *, start_s: float | None = None, 
     """Returns a recording, or a part of it, as a row.
 
     Raises:
-        RecordingError: It cannot be read, or has nobody in that part.
+        RecordingError: It cannot be read, has nobody in that part, or nobody at the model's moments.
         ModelContractError: It lacks joints that the model needs.
     """
     recording = open_recording(file)
@@ -156,6 +166,12 @@ def recording_row(file: Path, card: ModelCard, *, start_s: float | None = None, 
             positions = leveled(positions, None if floor is None else floor.plane, what=str(file))
         joints[person], seen[person] = cut(
             times_s, positions[:, order], is_seen[:, order], start_s=begin_s, end_s=finish_s, frame_count=card.frames
+        )
+    if not seen.any():
+        raise RecordingError(
+            f"{file} must show somebody at one of the model's {card.frames} moments of {finish_s - begin_s:g} s, but "
+            "nobody is seen then.",
+            remedy="Name a shorter part with --start and --end.",
         )
     window = Window(body_ids=tuple(bodies), end_s=finish_s, joints=joints, seen=seen)
     return Row(shortened(file.name), window, finish_s - begin_s, _bones(recording.info.layout, card))

@@ -124,6 +124,10 @@ def _attention(options: argparse.Namespace) -> None:
         raise ConfigError("Clips by --index need the cache they are in: --data CACHE.")
     if not options.index and not options.recording:
         raise ConfigError("Say which clips: --data CACHE --index N, or --recording FILE.")
+    if options.data and not options.index:
+        raise ConfigError("Say which clips of the cache: --data goes with --index N.")
+    if not options.recording and (options.start is not None or options.end is not None):
+        raise ConfigError("--start and --end take a part of a recording: they go with --recording FILE.")
     _require_folder(options.output)
     count = attention_figure.write(
         options.model,

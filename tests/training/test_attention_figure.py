@@ -11,7 +11,11 @@ from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure, SubFigure
 
 from live.recognizer import Recognizer
+from skeleton.errors import RecordingError, TrainingDataError
+from skeleton.formats.table import write_recording
+from skeleton.frames import BodyFrame
 from skeleton.layout import KINECT_V2_19
+from skeleton.recording import Recording
 from training import attention_figure, clip
 from training.__main__ import main
 from training.attention_figure import LARGEST_JOINT, SMALLEST_JOINT, cache_rows, draw, key_frames, recording_row
@@ -95,6 +99,28 @@ def test_a_recording_of_a_clip_gives_the_window_of_the_clip(
     assert not np.allclose(part.window.joints, of_file.window.joints)
 
 
+def test_a_recording_in_which_nobody_is_seen_at_the_moments_is_one_sentence(
+    recognizer: Recognizer, cache: Cache, tmp_path: Path
+) -> None:
+    file = tmp_path / "passer-by.npz"
+    made = clip.write(cache, [7], file)
+    times_s = 20 * made.times_s  # somebody passes for a moment, within a minute
+    frames = [
+        BodyFrame(index=frame.index, time_s=float(time_s), bodies=frame.bodies if frame.index == 3 else ())
+        for frame, time_s in zip(made.frames, times_s)
+    ]
+    write_recording(Recording(info=made.info, times_s=times_s, frames=frames), file, overwrite=True)
+    with pytest.raises(RecordingError, match=r"passer-by\.npz must show somebody at one of the model's 30 moments"):
+        recording_row(file, recognizer.card)
+    assert recording_row(file, recognizer.card, start_s=float(times_s[2]), end_s=float(times_s[4])).window.seen.any()
+
+
+def test_a_clip_in_which_nobody_is_seen_is_one_sentence(recognizer: Recognizer, cache: Cache) -> None:
+    empty = dataclasses.replace(cache, state=np.zeros_like(cache.state))
+    with pytest.raises(TrainingDataError, match=r"30 moments, but clip 3 .* shows nobody"):
+        cache_rows(empty, [3], recognizer.card)
+
+
 def test_unseen_joints_and_their_bones_are_not_drawn(recognizer: Recognizer, cache: Cache) -> None:
     row = cache_rows(cache, [5], recognizer.card)[0]
     seen = row.window.seen.copy()
@@ -131,6 +157,13 @@ def test_the_command_draws_clips_and_recordings_together(
         pytest.param("--recording {clip} --start 90 --output a.png", "has nobody in the part", id="past the end"),
         pytest.param(
             "--recording {clip} --start 1 --end 0 --output a.png", "has nobody", id="an end before the start"
+        ),
+        pytest.param("--recording {clip} --end inf --output a.png", "--end must be seconds", id="without an end"),
+        pytest.param("--recording {clip} --start nan --output a.png", "found nan", id="a start that is no number"),
+        pytest.param("--recording {clip} --start -5 --end 1e4 --output a.png", "found -5", id="before the start"),
+        pytest.param("--data {data} --index 0 --start 1 --output a.png", "go with --recording", id="start of a clip"),
+        pytest.param(
+            "--data {data} --recording {clip} --output a.png", "goes with --index", id="a cache for nothing"
         ),
     ],
 )

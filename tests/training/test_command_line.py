@@ -43,6 +43,12 @@ from training.clip import SENSOR_HEIGHT_M
         pytest.param(
             "clip --data {data} --label squat --subject 9 --output a.npz", "by subject 9", id="unknown person"
         ),
+        *(
+            pytest.param(
+                f"clip --data {{data}} --index 0 {flag} --output a.npz", "not by both", id=f"index and {flag}"
+            )
+            for flag in ("--label squat", "--subject 0", "--repetition 0")
+        ),
         pytest.param("clip --data {data} --index 1 --output a.txt", "a.txt", id="unknown suffix"),
     ],
 )
