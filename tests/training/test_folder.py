@@ -95,6 +95,27 @@ def test_joints_and_states_come_through_every_format(own: Path) -> None:
             assert time_s == pytest.approx(number / 30, abs=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("names", "takes"),
+    [
+        pytest.param(["anna_1", "anna_10", "anna_2", "ben_7"], [1, 10, 2, 7], id="the number in the name"),
+        pytest.param(["anna_02", "anna_1", "anna_3"], [2, 1, 3], id="zeros before it"),
+        pytest.param(["anna_1", "anna_10", "anna_2", "anna_x"], [1, 3, 2, 4], id="a word among them"),
+        pytest.param(["anna_01", "anna_1", "anna_10", "anna_9"], [1, 2, 4, 3], id="a number twice"),
+        pytest.param(["anna_a", "anna_b", "ben_5"], [1, 2, 5], id="each person alone"),
+        pytest.param(["anna_1", "anna_1234567890"], [1, 2], id="a date is no take"),
+    ],
+)
+def test_a_take_is_the_number_in_the_name_where_all_differ(
+    names: list[str], takes: list[int], tmp_path: Path
+) -> None:
+    for name in names:
+        record(tmp_path / "own" / "bow" / f"{name}.csv")
+    items = listed(tmp_path / "own").items
+    assert [item.name for item in items] == [f"bow/{name}.csv" for name in names]
+    assert [item.repetition for item in items] == takes
+
+
 def test_people_with_numbers_keep_them(tmp_path: Path) -> None:
     for name in ("bow/7_1.csv", "bow/12_1.csv", "wave/7_1.csv", "wave/12_1.csv"):
         record(tmp_path / "own" / name)

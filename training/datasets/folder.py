@@ -113,7 +113,7 @@ def _items(
                 name=name,
                 label=labels.index(part.label),
                 subject=numbers[part.subject],
-                repetition=takes[part.label, part.subject],
+                repetition=takes[part.label, part.subject] if part.take is None else part.take,
                 group=group,
                 size=(root / part.file).stat().st_size // len(pieces),
                 place=(part.file, start_s, end_s),

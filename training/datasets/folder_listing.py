@@ -1,7 +1,8 @@
 """Which recordings lie in a folder of one's own, what they show and whom: by folders and names, or by a table.
 
-Without a table the recording ``wave/anna_3.mcap`` shows anna waving, her take 3. With ``labels.csv`` in the folder,
-each of its lines is a part of a recording::
+Without a table the recording ``wave/anna_3.mcap`` shows anna waving, her take 3; where the names of a person's files
+of a label do not end in numbers that all differ, the files count from 1 in their order ("2" before "10"). With
+``labels.csv`` in the folder, each of its lines is a part of a recording::
 
     file,label,subject,start,end
     monday/long.mcap,wave,anna,2.5,6
@@ -16,10 +17,12 @@ from __future__ import annotations
 
 import codecs
 import csv
+import dataclasses
 import io
 import math
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -37,6 +40,7 @@ LONGEST_TEXT = 200
 SUFFIXES = tuple(dict.fromkeys(suffix for row in FORMATS.values() for suffix in row.suffixes))
 _SEPARATOR = re.compile(r"sep=.", re.IGNORECASE)
 _NAME = re.compile(r"(?P<subject>.+)_(?P<take>[^_]+)")
+_DIGITS = re.compile(r"(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class Part:
         subject: Who shows it: a name or a number.
         start_s: Where it begins, seconds from the first frame of the file.
         end_s: Where it ends; infinite for the end of the file.
+        take: Which of the takes of this label by this person, by its name; None where they are to be counted.
     """
 
     file: str
@@ -56,6 +61,7 @@ class Part:
     subject: str
     start_s: float = 0.0
     end_s: float = math.inf
+    take: int | None = None
 
 
 def parts_of(root: Path) -> list[Part]:
@@ -82,7 +88,32 @@ def numbered(subjects: Iterable[str]) -> dict[str, int]:
     return {name: number for number, name in enumerate(names, start=1)}
 
 
-def _from_names(root: Path) -> Iterator[Part]:
+def _from_names(root: Path) -> list[Part]:
+    """The recordings in the order of their names, each with its take."""
+    named = list(_named(root))
+    takes: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    for part, take in named:
+        takes[part.label, part.subject][part.file] = take
+    numbers = {key: _takes(files) for key, files in takes.items()}
+    return [dataclasses.replace(part, take=numbers[part.label, part.subject][part.file]) for part, _ in named]
+
+
+def _takes(files: dict[str, str]) -> dict[str, int]:
+    """The take of each file of a person and a label: the number its name ends in, or its place among them."""
+    numbers = {file: int(take) for file, take in files.items() if take.isdecimal() and len(take) < 10}
+    if len(numbers) == len(files) == len(set(numbers.values())):
+        return numbers
+    return {file: place for place, file in enumerate(sorted(files, key=_in_order), start=1)}
+
+
+def _in_order(name: str) -> list[tuple[int, str]]:
+    """What to sort names by so that "2" comes before "10"."""
+    parts = _DIGITS.split(name)
+    return [(int(part) if part.isdecimal() else 0, part) for part in parts]
+
+
+def _named(root: Path) -> Iterator[tuple[Part, str]]:
+    """Every recording in the folders of labels, with what its name ends in."""
     folders = sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     loose = next((entry for entry in sorted(root.iterdir()) if _is_recording(entry)), None)
     if loose is not None:
@@ -106,7 +137,7 @@ def _from_names(root: Path) -> Iterator[Part]:
                     f"A recording's name must say who is in it, as in 'anna_1{file.suffix}', but {file} does not.",
                     remedy=f"Rename it, or write a {TABLE}.",
                 )
-            yield Part(f"{folder.name}/{file.name}", _text(folder.name), _text(match["subject"]))
+            yield Part(f"{folder.name}/{file.name}", _text(folder.name), _text(match["subject"])), match["take"]
 
 
 def _is_recording(entry: Path) -> bool:
