@@ -135,11 +135,19 @@ def test_a_table_names_parts_of_recordings(tmp_path: Path) -> None:
     )
     cache = cached(root)
     assert cache.labels == ("bow", "wave left", "wave right") and cache.mirror_labels.tolist() == [0, 2, 1]
-    assert cache.clips["label"].tolist() == [1, 2, 0] and cache.clips["frames"].tolist() == [31, 16, 30]
+    assert cache.clips["label"].tolist() == [1, 2, 0] and cache.clips["frames"].tolist() == [30, 16, 30]
     assert [cache.name(i) for i in range(3)] == ["monday/long.mcap[1..2]", "monday/long.mcap[2.5..inf]", "short.csv"]
     first = walking_body(1.0)
     assert cache.track(0)[1][0][first.state > 0] == pytest.approx(first.joints[first.state > 0], abs=1e-5)
-    assert cache.track(0)[0][[0, -1]] == pytest.approx([0.0, 1.0], abs=1e-6)
+    assert cache.track(0)[0][[0, -1]] == pytest.approx([0.0, 29 / 30], abs=1e-6)
+
+
+@pytest.mark.parametrize("end", ["3", "3.04", ""])
+def test_takes_that_follow_each_other_share_no_frame_and_lose_none(end: str, tmp_path: Path) -> None:
+    root = tmp_path / "own"
+    record(root / "a.npz", walking_recording(frames=91))
+    table(root, "a.npz,bow,anna,0,1", "a.npz,wave,anna,1,2", f"a.npz,bow,anna,2,{end}")
+    assert cached(root).clips["frames"].tolist() == [30, 30, 31]
 
 
 def test_a_table_from_a_german_excel_is_read(tmp_path: Path) -> None:
@@ -212,7 +220,7 @@ def test_long_recordings_are_cut_into_pieces(tmp_path: Path) -> None:
         *("a.mcap[1..3.25]", "a.mcap[3.25..5.5]", "a.mcap[5.5..7.75]", "a.mcap[7.75..inf]"),
         *("a.mcap[0..1]", "b.skeleton[0..1.5]", "b.skeleton[1.5..inf]"),
     ]
-    assert cache.clips["frames"].tolist() == [68, 68, 68, 68, 31, 46, 46]
+    assert cache.clips["frames"].tolist() == [68, 67, 68, 68, 30, 45, 46]
     assert (
         cache.clips["repetition"].tolist() == [1, 1, 1, 1, 1, 2, 2] and len(set(cache.clips["group"].tolist())) == 3
     )

@@ -203,7 +203,9 @@ def _clip(item: Item, recording: Recording, start_s: float, end_s: float, person
             f"'{item.name}' must end within its file, which has {recording.duration_s:.2f} s, found {end_s:g} s."
         )
     since_s = recording.times_s - recording.times_s[0]
-    inside = np.flatnonzero((since_s >= start_s) & (since_s <= end_s))
+    # The end is the beginning of what follows, which would share a frame otherwise; nothing follows the file's end.
+    is_before_end = (since_s < end_s) | (end_s >= recording.duration_s)
+    inside = np.flatnonzero((since_s >= start_s) & is_before_end)
     frames = [recording.frames[index] for index in inside]
     seen, joints, state = people(frames, persons=persons, layout=layout)
     if len(seen) < 2:

@@ -10,7 +10,7 @@ of a label do not end in numbers that all differ, the files count from 1 in thei
     ben.csv,wave,ben,,
 
 ``start`` and ``end`` are times from the first frame of the file, in seconds or as the app shows them (1:02.5); empty
-is its beginning, and its end.
+is its beginning, and its end. A frame at ``end`` belongs to what follows, unless it is the last one of the file.
 """
 
 from __future__ import annotations
