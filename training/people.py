@@ -21,8 +21,14 @@ DIGEST_LETTERS = 16
 
 
 def spelled(name: str) -> str:
-    """Returns a name without what differs from one way of writing it to another: case, spaces, "_" and "-"."""
-    return re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFC", name).casefold()).strip()
+    """Returns a name without what differs from one way of writing it to another.
+
+    That is case, spaces, "_" and "-", and the zeros before a number: 7, 07 and 007 are one.
+    """
+    text = re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFC", name).casefold()).strip()
+    if text.isdecimal():
+        return "".join(str(unicodedata.decimal(digit)) for digit in text).lstrip("0") or "0"
+    return text
 
 
 def digest(name: str) -> str:

@@ -322,8 +322,12 @@ def test_a_part_beyond_its_file_is_left_out(tmp_path: Path) -> None:
     assert "which has 1.00 s, found 30 s" in reasons(cache)[0][1] and "two frames" in reasons(cache)[1][1]
 
 
-def add(name: str, layout: object = KINECT_V2) -> Callable[[Path], None]:
-    return lambda root: record(root / name, walking_recording(frames=5, layout=layout))  # type: ignore[arg-type]
+def add(*names: str, layout: object = KINECT_V2) -> Callable[[Path], None]:
+    def apply(root: Path) -> None:
+        for name in names:
+            record(root / name, walking_recording(frames=5, layout=layout))  # type: ignore[arg-type]
+
+    return apply
 
 
 def foreign_layout(root: Path) -> None:
@@ -359,8 +363,15 @@ def rows(*lines: str, header: str = "file,label,subject,start,end") -> Callable[
             "Every label must be spelled in one way.*'Wave' and 'wave'",
             id="two spellings of a label",
         ),
+        pytest.param(
+            add("wave/7_1.csv", "wave/007_1.csv"),
+            "Every person must be spelled in one way.*'007' and '7'",
+            id="zeros",
+        ),
         pytest.param(add("wave/Anna_1.csv"), "Every person must be spelled in one way.*'Anna'", id="two of a person"),
-        pytest.param(add("bow/carl_1.npz", KINECT_V2_21), r"same joints.*25 \(kinect-v2\).*21", id="mixed layouts"),
+        pytest.param(
+            add("bow/carl_1.npz", layout=KINECT_V2_21), r"same joints.*25 \(kinect-v2\).*21", id="mixed layouts"
+        ),
         pytest.param(foreign_layout, "joints of a known layout.*has others", id="unknown joints"),
         pytest.param(rows(), "has only its first line", id="table without lines"),
         pytest.param(rows(header="name,label,subject"), "but file is missing", id="table without a column"),
