@@ -26,6 +26,7 @@ from skeleton.replacing import replacing
 from training import temperature_fit, thresholds
 from training.cache import open_cache
 from training.held_out import Fold, Held, answers_of, clips_of, fold_of, held_of
+from training.people import of_card
 from training.scores import calibration, rounded
 from training.streams import StreamConfig
 
@@ -68,18 +69,24 @@ def calibrate(
 
     Raises:
         TrainingDataError: There are no validation people, or they trained the model that is asked about them; or a
-            fold is of another kind than the model.
+            fold is of another kind than the model, or is asked about people whom another one is asked about.
         AppError: A file, cache or protocol that cannot be used, or a graph that cannot be calibrated.
     """
     cache = open_cache(data)
     recognizer = Recognizer(model, provider="cpu")
     card = recognizer.card
-    asked = []
+    others: dict[Path, tuple[Recognizer, np.ndarray]] = {}
+    owner: dict[int, Path] = {}
     for file in folds or [model]:
         other = Recognizer(file, provider="cpu") if folds else recognizer
         _require_alike(other.card, card, file)
         clips = clips_of(cache, protocol, other.card, subjects)
-        asked.append(fold_of(other, cache, clips, background=background, config=config, seed=seed))
+        _require_once(np.unique(cache.clips["subject"][clips]).tolist(), file, owner)
+        others[file] = other, clips
+    asked = [
+        fold_of(other, cache, clips, background=background, config=config, seed=seed)
+        for other, clips in others.values()
+    ]
     clips = np.concatenate([fold.clips for fold in asked])
     performances = [one for fold in asked for one in fold.performances]
     temperature = _temperature(card, asked)
@@ -92,6 +99,7 @@ def calibrate(
     report = {
         "subjects": np.unique(cache.clips["subject"][clips]).tolist(),
         "folds": len(folds),
+        **({"never_left_out": sorted(of_card(card.trained_on, "subjects", cache) - owner.keys())} if folds else {}),
         "clips": len(clips),
         "scenes": asked[0].scenes,
         "false_alarms_asked": false_alarms,
@@ -119,6 +127,17 @@ def _require_alike(other: ModelCard, card: ModelCard, file: Path) -> None:
             f"{getattr(other, different)!r} instead of {getattr(card, different)!r}.",
             remedy="Train the folds with the model's own recipe, and validation_subjects=1 validation_fold=0, 1 ...",
         )
+
+
+def _require_once(people: Sequence[int], file: Path, owner: dict[int, Path]) -> None:
+    """Notes who validates a model; raises ``TrainingDataError`` where somebody validated another one as well."""
+    for person in people:
+        if person in owner:
+            raise TrainingDataError(
+                f"A person counts once, but both {owner[person]} and {file} are asked about person {person}.",
+                remedy="Name every fold once, each with validation people of its own.",
+            )
+        owner[person] = file
 
 
 def write(card: ModelCard, output: Path, *, model: Path, held: Held, logits: np.ndarray) -> None:

@@ -85,6 +85,8 @@ def _card(options: argparse.Namespace) -> None:
 
 def _fitted(result: dict[str, Any]) -> str:
     lines = [f"{result['model']}: fitted on {result['clips']} clips of people {result['subjects']}"]
+    if result.get("never_left_out"):
+        lines.append(f"  no fold left out these people, who trained the model: {result['never_left_out']}")
     for name, values in (
         ("temperature", result["temperature"]),
         ("negative log-likelihood", result["nll"]),

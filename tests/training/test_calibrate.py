@@ -143,11 +143,29 @@ def test_a_model_that_everybody_trained_is_calibrated_by_its_folds(
     assert main([*flags, "--model", str(model), "--folds", *folds, "--output", str(output)]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["subjects"] == [1, 3] and printed["folds"] == 2 and printed["clips"] == 30
+    assert printed["never_left_out"] == []
     calm = Recognizer(output, provider="cpu").card
     assert calm.trained_on == card.trained_on and calm.temperature == printed["temperature"]["after"] != 1.0
     # One fold alone gives another temperature: both were asked.
     assert main([*flags, "--model", str(model), "--folds", folds[0], "--output", str(tmp_path / "one.onnx")]) == 0
-    assert json.loads(capsys.readouterr().out)["temperature"]["after"] != calm.temperature
+    one = json.loads(capsys.readouterr().out)
+    assert one["temperature"]["after"] != calm.temperature and one["never_left_out"] == [3]
+    again = ["--model", str(model), "--folds", folds[0], "--output", str(tmp_path / "one.onnx")]
+    assert main([*flags[:-1], *again]) == 0
+    assert "no fold left out these people, who trained the model: [3]" in capsys.readouterr().out
+
+
+def test_a_person_whom_two_folds_left_out_is_refused(
+    model: Path, card: ModelCard, synthetic: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = (str(fold(model, card, tmp_path / f"{name}.onnx", held=1)) for name in ("one", "two"))
+    flags = ["calibrate", "--data", str(synthetic), "--protocol", "odd-even", *FAST, "--model", str(model)]
+    output = tmp_path / "calibrated.onnx"
+    for folds in ([one, one], [one, two]):
+        assert main([*flags, "--folds", *folds, "--output", str(output)]) == 1
+        error = capsys.readouterr().err
+        assert "A person counts once" in error and "about person 1" in error and error.count("\n") == 1
+    assert not output.exists()
 
 
 def test_a_fold_of_another_kind_is_refused(
