@@ -18,7 +18,7 @@ from models.card import ModelCard
 from models.temperature import with_card
 from skeleton.errors import TrainingDataError
 from skeleton.replacing import replacing
-from training.export import LARGEST_RESULTS, read_result, summary
+from training.export import LARGEST_RESULTS, own_results
 
 STREAM_KEYS = ("dataset", "protocol", "side", "subjects", "seed", "streams", "engine", "argmax", "unknown")
 """What a card keeps of a result of ``evaluate-stream``: not the timelines, nor each person's share."""
@@ -44,10 +44,10 @@ def describe(
         note: What a reader of the results has to know.
 
     Raises:
-        AppError: A file that cannot be used.
+        AppError: A file that cannot be used, or a result of another model.
     """
     card = Recognizer(model, provider="cpu").card
-    measured = summary([read_result(file) for file in results])
+    measured = own_results(results, card, card_of=str(model))
     if streams is not None:
         measured["streams"] = _of_streams(streams)
     if note:

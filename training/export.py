@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import statistics
 from collections.abc import Sequence
@@ -56,7 +57,7 @@ def export(
 
     Raises:
         AppError: The run, the cache or a result file cannot be used, the cache holds other clips than the run began
-            with, or the written file does not answer like the network.
+            with, a result is of another model, or the written file does not answer like the network.
     """
     run = open_run(path)
     cache, split = open_data(run, data)
@@ -85,10 +86,11 @@ def export(
         feature_scale=scale,
         expects_leveled=training.leveled,
         trained_on=_trained_on(run, epoch),
-        results=summary([read_result(file) for file in results]) | ({"note": note} if note else {}),
         recipe=settings_file_values(run),
         license=license_of(cache.license, run.facts.get("background") or {}),
     )
+    measured = own_results(results, card, card_of=f"the run {path}")
+    card = dataclasses.replace(card, results=measured | ({"note": note} if note else {}))
     check = CheckWindows(joints[:CHECK_WINDOWS].numpy(), seen[:CHECK_WINDOWS].numpy())
     return write_model(network, card, output, check)
 
@@ -166,6 +168,38 @@ def attention_range(network: nn.Module, joints: torch.Tensor, seen: torch.Tensor
     shown = attention[seen.any(dim=2)].numpy()  # joints of absent persons have none
     low, high = (round(float(value), 4) for value in np.percentile(shown, ATTENTION_PERCENTILES))
     return (low, high) if high - low >= SMALLEST_ATTENTION_RANGE else (0.0, 1.0)
+
+
+def own_results(files: Sequence[Path], card: ModelCard, *, card_of: str) -> dict[str, Any]:
+    """Returns what a card says of results that were measured on its model, and on those of runs with other seeds.
+
+    Args:
+        files: What ``evaluate --json`` printed: the first of the model itself. One of an older version does not say
+            network, attention or seed.
+        card: The model's.
+        card_of: Whose it is, for messages.
+
+    Raises:
+        TrainingDataError: A file that is none, or of another data set, protocol, network or attention, the first one
+            of another seed, or two of one seed.
+    """
+    results = [read_result(file) for file in files]
+    made = {"dataset": card.trained_on.get("dataset"), "protocol": card.trained_on.get("protocol")}
+    made |= {"network": card.network, "attention": card.recipe.get("attention")}
+    known: dict[Any, Path] = {}
+    for number, (file, result) in enumerate(zip(files, results)):
+        wanted = made | ({} if number else {"seed": card.trained_on.get("seed")})
+        different = next((name for name, value in wanted.items() if result.get(name, value) != value), None)
+        if different is not None:
+            raise TrainingDataError(
+                f"Results on a card must be of its own model, but the {different} of {file} is {result[different]} "
+                f"and that of {card_of} {wanted[different]}."
+            )
+        seed = result.get("seed")
+        if seed is not None and str(seed) in known:
+            raise TrainingDataError(f"Every run counts once, but {known[str(seed)]} and {file} are of seed {seed}.")
+        known[str(seed)] = file
+    return summary(results)
 
 
 def summary(results: Sequence[dict[str, Any]]) -> dict[str, Any]:

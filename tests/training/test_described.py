@@ -10,7 +10,11 @@ import onnx
 import pytest
 
 from live.recognizer import Recognizer
+from models.card import ModelCard
+from skeleton.errors import TrainingDataError
 from training.__main__ import main
+from training.described import describe
+from training.export import export
 
 
 def graph_of(file: Path) -> onnx.ModelProto:
@@ -54,3 +58,42 @@ def test_a_file_of_something_else_is_refused_and_nothing_is_written(
         assert main(["card", str(model), flag, str(other), "--output", str(output)]) == 1
         assert sentence in capsys.readouterr().err and not output.exists()
     assert main(["card", str(model), "--note", "x"]) == 1 and "--output FILE goes with" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        pytest.param(
+            [{"dataset": "ui-prmd"}], "the dataset of .*0.json is ui-prmd and that of", id="another data set"
+        ),
+        pytest.param([{"protocol": "loso-1"}], "the protocol of", id="another protocol"),
+        pytest.param([{"network": "tiny"}], "the network of .* and that of .* csta_cnn", id="another network"),
+        pytest.param([{"attention": "none"}], "the attention of", id="without attention"),
+        pytest.param([{"seed": 4}], "the seed of .*0.json is 4 and that of .* 3", id="another run"),
+        pytest.param([{}, {"seed": 5, "attention": "s"}], "the attention of .*1.json", id="another one beside it"),
+        pytest.param([{}, {"seed": 3}], "0.json and .*1.json are of seed 3", id="a run twice"),
+        pytest.param([{}, {"seed": 4}, {"seed": 5}], "", id="of three seeds"),
+    ],
+)
+def test_results_of_another_model_do_not_come_onto_a_card(
+    changes: list[dict], sentence: str, model: Path, tmp_path: Path
+) -> None:
+    own = {"dataset": "synthetic", "protocol": "odd-even", "network": "csta_cnn", "attention": "st", "seed": 3}
+    own |= {"top1": 0.9, "macro_f1": 0.9, "top1_live": 0.8}
+    files = [tmp_path / f"{number}.json" for number in range(len(changes))]
+    for file, change in zip(files, changes):
+        file.write_text(json.dumps(own | change))
+    made = (
+        lambda: describe(model, results=files),
+        lambda: export(model.parent, tmp_path / "new.onnx", results=files) and read_card(tmp_path / "new.onnx"),
+    )
+    for make in made:
+        if sentence:
+            with pytest.raises(TrainingDataError, match=sentence):
+                make()
+        else:
+            assert make().results["seeds"]["top1"]["runs"] == 3
+
+
+def read_card(file: Path) -> ModelCard:
+    return Recognizer(file, provider="cpu").card
