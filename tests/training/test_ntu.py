@@ -216,6 +216,29 @@ def test_files_are_left_out_by_name(tmp_path: Path) -> None:
     assert "S001C002P005R002A008.skeleton" in [item.name for item in everything.items]
 
 
+@pytest.mark.parametrize(
+    ("data_set", "name", "reason"),
+    [
+        ("ntu60", "S000C001P001R001A001", "no set-up 0"),
+        ("ntu60", "S033C001P001R001A001", "no set-up 33"),
+        ("ntu60", "S001C004P001R001A001", "no camera 4"),
+        ("ntu60", "S001C001P041R001A001", "no person 41"),
+        ("ntu60", "S001C001P001R001A121", "no action 121"),
+        ("ntu120", "S032C000P001R001A001", "no camera 0"),
+        ("ntu120", "S032C001P107R001A001", "no person 107"),
+        ("ntu120", "S032C001P106R003A120", "no repetition 3"),
+        ("ntu120", "S032C001P106R000A120", "no repetition 0"),
+    ],
+)
+def test_a_number_that_cannot_be_in_a_name_is_left_out_by_it(
+    data_set: str, name: str, reason: str, tmp_path: Path
+) -> None:
+    source = tree(tmp_path, "S017C003P040R002A060.skeleton", f"{name}.skeleton")
+    listing = ntu.look(source, NtuRules(), name=data_set)
+    assert [item.name for item in listing.items] == ["S017C003P040R002A060.skeleton"]
+    assert listing.refused == ((f"{name}.skeleton", f"there is {reason}"),)
+
+
 def test_both_zip_files_in_a_folder_are_one_source(tmp_path: Path) -> None:
     for part, name in (("s001_to_s017", "S001C001P001R001A001"), ("s018_to_s032", "S020C001P050R001A061")):
         with zipfile.ZipFile(tmp_path / f"nturgbd_skeletons_{part}.zip", "w", zipfile.ZIP_DEFLATED) as target:

@@ -21,9 +21,22 @@ from skeleton.layout import KINECT_V2
 from training.datasets.archive import open_parts
 from training.datasets.base import Clip, DataSet, Description, Item, Listing, Load, Refusal
 from training.datasets.ntu_bodies import NtuRules, actors
-from training.datasets.ntu_names import INCOMPLETE, LABELS, NAME, NTU60_ACTIONS, NTU60_SETUPS
+from training.datasets.ntu_names import (
+    CAMERAS,
+    INCOMPLETE,
+    LABELS,
+    NAME,
+    NTU60_ACTIONS,
+    NTU60_PEOPLE,
+    NTU60_SETUPS,
+    PEOPLE,
+    REPETITIONS,
+    SETUPS,
+)
 
 ZIP_FILES = "nturgbd_skeletons_s*.zip"
+PARTS = ("set-up", "camera", "person", "repetition", "action")
+"""Of the name of a file."""
 LICENSE = "ROSE Lab, for academic research only; not to be passed on"
 
 
@@ -41,9 +54,10 @@ def look(path: Path, rules: NtuRules, *, name: str) -> Listing:
         for file, match in files.matches(NAME).items():
             identity = tuple(map(int, match.groups()))
             setup, camera, person, repetition, action = identity
-            if is_60 and (setup > NTU60_SETUPS or action > NTU60_ACTIONS):
+            is_of_120 = NTU60_SETUPS < setup <= SETUPS or NTU60_ACTIONS < action <= len(LABELS)
+            if is_60 and is_of_120:
                 continue  # a folder of NTU RGB+D 120 holds that of 60
-            reason = _reason(identity, known, rules)
+            reason = _reason(identity, known, rules, people=NTU60_PEOPLE if is_60 else PEOPLE)
             if reason:
                 refused.append(Refusal(file, reason))
                 continue
@@ -100,10 +114,12 @@ def clip(item: Item, content: bytes, rules: NtuRules) -> Clip:
     return Clip(item=item, times_s=(frames - frames[0]) / RATE_HZ, joints=joints, state=state)
 
 
-def _reason(identity: tuple[int, ...], known: dict[tuple[int, ...], str], rules: NtuRules) -> str:
+def _reason(identity: tuple[int, ...], known: dict[tuple[int, ...], str], rules: NtuRules, *, people: int) -> str:
     """Why a file is left out, or an empty string."""
-    if not 1 <= identity[4] <= len(LABELS):
-        return f"there is no action {identity[4]}"
+    most = (SETUPS, CAMERAS, people, REPETITIONS, len(LABELS))
+    for what, number, largest in zip(PARTS, identity, most):
+        if not 1 <= number <= largest:
+            return f"there is no {what} {number}"
     if rules.missing_list and identity in INCOMPLETE:
         return "it is on the published list of files with missing or incomplete skeletons"
     return f"it is there twice, first as {known[identity]}" if identity in known else ""

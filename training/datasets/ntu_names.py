@@ -138,6 +138,9 @@ LABELS = (
 NTU60_SETUPS, NTU60_ACTIONS = 17, 60
 """Set-ups and actions up to these numbers are NTU RGB+D 60; all others came with NTU RGB+D 120."""
 
+SETUPS, CAMERAS, PEOPLE, NTU60_PEOPLE, REPETITIONS = 32, 3, 106, 40, 2
+"""The largest numbers in the names of files; all count from 1."""
+
 NAME = re.compile(r"(?:^|/)S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})\.skeleton$")
 """Set-up, camera, person, repetition, action."""
 
