@@ -186,7 +186,7 @@ def own_results(files: Sequence[Path], card: ModelCard, *, card_of: str) -> dict
     results = [read_result(file) for file in files]
     made = {"dataset": card.trained_on.get("dataset"), "protocol": card.trained_on.get("protocol")}
     made |= {"network": card.network, "attention": card.recipe.get("attention")}
-    known: dict[Any, Path] = {}
+    known: dict[int, Path] = {}
     for number, (file, result) in enumerate(zip(files, results)):
         wanted = made | ({} if number else {"seed": card.trained_on.get("seed")})
         different = next((name for name, value in wanted.items() if result.get(name, value) != value), None)
@@ -196,9 +196,11 @@ def own_results(files: Sequence[Path], card: ModelCard, *, card_of: str) -> dict
                 f"and that of {card_of} {wanted[different]}."
             )
         seed = result.get("seed")
-        if seed is not None and str(seed) in known:
-            raise TrainingDataError(f"Every run counts once, but {known[str(seed)]} and {file} are of seed {seed}.")
-        known[str(seed)] = file
+        if not isinstance(seed, int):
+            continue
+        if seed in known:
+            raise TrainingDataError(f"Every run counts once, but {known[seed]} and {file} are of seed {seed}.")
+        known[seed] = file
     return summary(results)
 
 
