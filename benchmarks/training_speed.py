@@ -5,7 +5,7 @@
 The loader is PyTorch's DataLoader over a data set that cuts and changes one clip at a time in NumPy, as most code of
 the field does it, without a worker and with two. Network, optimizer and settings are the same; but the last way also
 computes as such code does where nobody asks for more: in float32, channels first. The ways take turns, so that a busy
-machine slows all of them.
+machine slows all of them. Both show clips alone, so a recipe with background or streams is refused.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.machine import describe
 from skeleton import command_line
+from skeleton.errors import ConfigError
 from skeleton.window import cut
 from training import arithmetic, config
 from training.batches import Shelf
@@ -40,6 +41,15 @@ from training.windows import Batch, Windows
 
 ROUNDS = 3
 WARM_UP_STEPS = 5
+RECIPE = Path("training/recipes/ui-prmd.toml")
+WAYS: tuple[tuple[str, int | None, bool], ...] = (
+    ("batches in tensors", None, False),
+    ("DataLoader, no worker", 0, False),
+    ("DataLoader, 2 workers", 2, False),
+    ("no worker, plain", 0, True),
+)
+"""Name, workers of the loader (None: batches in tensors), and whether it computes as code does that asks for
+nothing more."""
 Sample = tuple[np.ndarray, np.ndarray, int]
 
 
@@ -185,12 +195,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder made by prepare")
     parser.add_argument("--protocol", default="odd-even")
-    parser.add_argument("--config", type=Path, default=Path("training/recipes/exercises.toml"))
+    parser.add_argument("--config", type=Path, default=RECIPE)
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=10.0, help="of each of three turns of each way")
     options = parser.parse_args()
-    sys.exit(command_line.run(lambda: _measure(options), is_verbose=True))
+    sys.exit(command_line.run(lambda: _measure(options), is_verbose=False))
 
 
 def _measure(options: argparse.Namespace) -> None:
@@ -198,16 +208,11 @@ def _measure(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
     cache = open_cache(options.data)
     asked = config.load(file=options.config, assignments=["device=cpu", *options.set])
+    _require_clips_alone(asked, options.config)
     settings = arithmetic.settled(asked, torch.device("cpu"))
     split = split_of(cache, options.protocol, settings.training)
-    ways = (
-        ("batches in tensors", None, False),
-        ("DataLoader, no worker", 0, False),
-        ("DataLoader, 2 workers", 2, False),
-        ("no worker, plain", 0, True),
-    )
     courses = [
-        Course(name, cache, split, settings, workers=workers, is_plain=is_plain) for name, workers, is_plain in ways
+        Course(name, cache, split, settings, workers=workers, is_plain=is_plain) for name, workers, is_plain in WAYS
     ]
     for _ in range(ROUNDS):
         for course in courses:
@@ -220,6 +225,16 @@ def _measure(options: argparse.Namespace) -> None:
         print(
             f"{course.name:22s} median {rate:6.0f} samples/s; batches in tensors are {rates[0] / rate:.2f} times that"
         )
+
+
+def _require_clips_alone(settings: Settings, recipe: Path) -> None:
+    for name in ("background_share", "stream_share"):
+        share = getattr(settings.training, name)
+        if share:
+            raise ConfigError(
+                f"The ways are compared on clips alone, but {recipe} has {name} = {share}.",
+                remedy="Take another recipe, or --set background_share=0 stream_share=0.",
+            )
 
 
 if __name__ == "__main__":
