@@ -7,14 +7,15 @@ and somewhat slower or faster; and people who stand still, made of the first or 
 Nobody of the test side trains. Of a cache of the same data set only the people who train are taken (or the takes,
 set-ups and cameras, where a protocol divides those), and of one's own recordings also people whom the training data
 do not name; of another data set those on the training side of the run's protocol where it has that, so that the
-others can still be tested on.
+others can still be tested on. A cache that shows a label that is taught is refused: the label would be taught as
+nothing too.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,8 @@ from training import batches, protocols
 from training.batches import Shelf, require_floors
 from training.cache import Cache, open_cache
 from training.config import TrainingConfig
-from training.people import digests, may_train
+from training.findings import listed
+from training.people import digests, may_train, spelled
 from training.protocols import Split
 
 SPEEDS = (0.5, 2.0)
@@ -79,8 +81,8 @@ def open_sources(
     """Opens the caches that serve as background for training on ``cache``.
 
     Raises:
-        TrainingDataError: Not a cache, without the joints of ``cache``, without floors for leveled joints, or without
-            people who may train.
+        TrainingDataError: Not a cache, without the joints of ``cache``, without floors for leveled joints, without
+            people who may train, or with clips of a label that is taught.
         ConfigError: There are caches, but no share of the batches for them.
     """
     if paths and not config.background_share:
@@ -276,11 +278,30 @@ def _source(source: Cache, cache: Cache, protocol: str, split: Split, config: Tr
         raise TrainingDataError(
             f"The background {source.path} must show people who may train, but all of its people test in {protocol}."
         )
-    left_out = [number for number, label in enumerate(source.labels) if label in config.leave_out]
-    indices = indices[~np.isin(source.clips["label"][indices], left_out)]
+    indices = indices[~_shows(source, indices, config.leave_out)]
     if not len(indices):
         raise TrainingDataError(f"The background {source.path} must show labels other than those of leave_out.")
+    _require_untaught(source, indices, cache, config)
     return Source(source, indices, joints)
+
+
+def _shows(source: Cache, indices: np.ndarray, labels: Iterable[str]) -> np.ndarray:
+    """Which clips (N,) bool show one of the labels, however it is spelled in that cache."""
+    wanted = {spelled(label) for label in labels}
+    numbers = [number for number, label in enumerate(source.labels) if spelled(label) in wanted]
+    return np.isin(source.clips["label"][indices], numbers)
+
+
+def _require_untaught(source: Cache, indices: np.ndarray, cache: Cache, config: TrainingConfig) -> None:
+    """Raises TrainingDataError where clips would be taught as an action and as its absence at once."""
+    actions = [label for label in cache.labels if label != label_of(config)]
+    shown = [label for label in actions if _shows(source, indices, [label]).any()]
+    if shown:
+        named = listed([f"'{label}'" for label in shown])
+        raise TrainingDataError(
+            f"The background {source.path} must show no label that the network is taught, but shows {named}.",
+            remedy="Prepare it without them, or name them in leave_out: then they are neither taught nor background.",
+        )
 
 
 def _trainers(source: Cache, cache: Cache, protocol: str, split: Split) -> np.ndarray:

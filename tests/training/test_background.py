@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from skeleton.layout import KINECT_V2, TRACKED, Layout
 from tests.live.tiny_model import CARD
 from tests.training.conftest import LABELS, LAYOUT, SMALL, clip
 from tests.training.test_resume import require_same
-from training import background, batches, cache_writer, config, export, protocols, train
+from training import background, batches, cache_writer, config, export, protocols, taught, train
 from training.__main__ import main
 from training.batches import Shelf
 from training.cache import open_cache
@@ -173,12 +174,15 @@ def test_nobody_of_the_test_side_trains(
     assert np.unique(source.cache.clips["subject"][source.indices]).tolist() == expected
 
 
-def chosen_of(source: Path, data: Path, protocol: str, *, train: list[int], validation: list[int]) -> list[int]:
+def chosen_of(
+    source: Path, data: Path, protocol: str, *, train: list[int], validation: list[int], settings: Sequence[str] = ()
+) -> list[int]:
     """The numbers of the people of a background who train beside the clips ``train`` of the data."""
-    cache = open_cache(data)
+    chosen = config.load(assignments=[*SOME, *settings]).training
+    cache = taught.taught(open_cache(data), chosen)
     test = [index for index in range(len(cache)) if index not in (*train, *validation)]
     split = protocols.Split(*(np.array(side, dtype=np.int64) for side in (train, validation, test)))
-    [found] = background.open_sources([source], cache, protocol, split, config.load(assignments=SOME).training)
+    [found] = background.open_sources([source], cache, protocol, split, chosen)
     return found.cache.clips["subject"][found.indices].tolist()
 
 
@@ -198,7 +202,7 @@ def test_of_recordings_of_ones_own_people_are_known_by_name(
     tmp_path: Path, names: dict[int, str], expected: list[int]
 ) -> None:
     data = write(tmp_path / "data", name="folder", people=NAMED)
-    other = write(tmp_path / "other", name="folder", people=names)
+    other = write(tmp_path / "other", name="folder", people=names, labels=("walk",))
     assert chosen_of(other, data, "odd-even", train=[0], validation=[2]) == expected
 
 
@@ -207,10 +211,12 @@ def test_where_takes_are_divided_no_take_that_tests_or_validates_is_background(t
     data = write(tmp_path / "data", **facts)
     takes = open_cache(data).clips.copy()
     takes["subject"], takes["repetition"] = 1, [1, 2, 3, 5]
-    np.save(data / "clips.npy", takes)
+    other = write(tmp_path / "other", labels=("walk",), **facts)
+    for path in (data, other):
+        np.save(path / "clips.npy", takes)
     found = open_cache(data)
     split = protocols.split(found, "takes", validation_subjects=1)
-    [source] = background.open_sources([data], found, "takes", split, config.load(assignments=SOME).training)
+    [source] = background.open_sources([other], found, "takes", split, config.load(assignments=SOME).training)
     assert takes["repetition"][source.indices].tolist() == takes["repetition"][split.train].tolist() == [3, 5]
 
 
@@ -235,6 +241,43 @@ def test_a_background_that_cannot_be_used_is_refused_in_a_sentence(
         windows(synthetic, only)
     with pytest.raises(ConfigError, match="background_label"):
         config.load(assignments=["background_label=' '"])
+
+
+@pytest.mark.parametrize(
+    ("label", "other", "settings", "is_refused"),
+    [
+        pytest.param("squat", "squat", (), True, id="the same label"),
+        pytest.param("h\u00fcpfen", "hu\u0308pfen", (), True, id="the same in Unicode's other way"),
+        pytest.param("squat", "Squat", (), True, id="the same in capitals"),
+        pytest.param("squat", "squats", (), False, id="another label"),
+        pytest.param("squat", "squat", ("background_label=squat",), False, id="the background itself"),
+        pytest.param("squat", "squat", ('leave_out=["squat"]',), False, id="left out"),
+        pytest.param("squat", "SQUAT", ('leave_out=["squat"]',), False, id="left out, spelled otherwise"),
+    ],
+)
+def test_what_is_taught_is_not_taught_as_nothing(
+    label: str, other: str, settings: tuple[str, ...], is_refused: bool, tmp_path: Path
+) -> None:
+    data = write(tmp_path / "data", name="taught", labels=("stroll", "jump", label))
+    shown = write(tmp_path / "shown", labels=("walk", other))
+    clips = np.load(shown / "clips.npy")
+    clips["label"][clips["subject"] == 1] = 1
+    np.save(shown / "clips.npy", clips)
+    if is_refused:
+        with pytest.raises(TrainingDataError, match=f"shown must show no label .* but shows '{label}'.*leave_out"):
+            chosen_of(shown, data, "odd-even", train=[0], validation=[2], settings=settings)
+    else:
+        expected = [5] if any('leave_out=["' in one for one in settings) else [1, 5]
+        assert chosen_of(shown, data, "odd-even", train=[0], validation=[2], settings=settings) == expected
+
+
+def test_a_label_that_only_people_who_do_not_train_show_is_no_matter(tmp_path: Path) -> None:
+    data = write(tmp_path / "data", name="taught")
+    shown = write(tmp_path / "shown", labels=("walk", "stroll"))
+    clips = np.load(shown / "clips.npy")
+    clips["label"][clips["subject"] == 2] = 1
+    np.save(shown / "clips.npy", clips)
+    assert chosen_of(shown, data, "odd-even", train=[0], validation=[2]) == [1, 5]
 
 
 SETTINGS = (*SMALL, *SOME, "epochs=3", "validation_subjects=0", "dropout=0.3", "mixup=0.3")
