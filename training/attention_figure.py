@@ -2,8 +2,9 @@
 
 One row a clip. Its window is divided into as many equal parts as there are key frames, and of each part the frame
 with the highest weight is drawn: so the course of the action shows, and its most important frame is always there.
-Joints grow and redden with |s|, the borders of the frames with |t|. The scale is the one on the model's card, the
-same for every clip; a weight beyond it is drawn as its end.
+Joints grow and redden with |s|, on the scale of the model's card, the same for every clip; a weight beyond it is
+drawn as its end. The card has no scale of |t|, so the borders of the frames go from the least to the greatest |t| of
+their own window.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.patches import Rectangle
 
 from calibration.leveling import floor_of
 from live.recognizer import Recognizer
@@ -42,8 +44,11 @@ HEAT = LinearSegmentedColormap.from_list("heat", ["#c3c9d1", "#f3b48a", "#e2562f
 SMALLEST_JOINT, LARGEST_JOINT = 6.0, 70.0
 """Areas of a joint, square points."""
 THINNEST_BORDER, WIDEST_BORDER = 0.8, 5.0
-PANEL_WIDTH, PANEL_HEIGHT, TITLE_HEIGHT, LEGEND_HEIGHT = 1.45, 2.05, 0.3, 0.75
-"""Inches."""
+PANEL_WIDTH, PANEL_HEIGHT, TITLE_HEIGHT, BORDERS_HEIGHT, LEGEND_HEIGHT = 1.45, 2.05, 0.3, 0.42, 0.75
+TIME_HEIGHT = 0.3
+"""Inches; the last one is the part of a panel's height that its time and weight take."""
+ROW_HEIGHT = TITLE_HEIGHT + PANEL_HEIGHT + BORDERS_HEIGHT
+BORDER_STEPS = 3
 MARGIN_M = 0.12
 LEGEND_STEPS = 6
 MOST_CLIPS = 24
@@ -180,7 +185,7 @@ def recording_row(file: Path, card: ModelCard, *, start_s: float | None = None, 
 def draw(recognizer: Recognizer, rows: Sequence[Row], *, frames: int) -> Figure:
     """Returns the figure of some rows: what the model answers, its key frames, and the legend."""
     answers = recognizer.recognize([row.window for row in rows])
-    heights = [TITLE_HEIGHT + PANEL_HEIGHT] * len(rows) + [LEGEND_HEIGHT]
+    heights = [ROW_HEIGHT] * len(rows) + [LEGEND_HEIGHT]
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(PANEL_WIDTH * frames + 0.4, sum(heights)))
         parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
@@ -203,13 +208,14 @@ def _draw_row(part: SubFigure, row: Row, answer: Recognition, card: ModelCard, f
     best = int(answer.probabilities.argmax())
     title = f"{row.name}: recognized as {shortened(card.labels[best])}, {100 * answer.probabilities[best]:.0f} %"
     part.text(0.02, 0.97, title, va="top", ha="left", fontsize=9, weight="bold")
-    top = 1 - TITLE_HEIGHT / (TITLE_HEIGHT + PANEL_HEIGHT)
+    top, bottom = 1 - TITLE_HEIGHT / ROW_HEIGHT, (BORDERS_HEIGHT + TIME_HEIGHT) / ROW_HEIGHT
     panels = part.subplots(
         1,
         frames,
         squeeze=False,
-        gridspec_kw={"left": 0.02, "right": 0.98, "top": top, "bottom": 0.13, "wspace": 0.12},
+        gridspec_kw={"left": 0.02, "right": 0.98, "top": top, "bottom": bottom, "wspace": 0.12},
     )
+    span = (float(temporal.min()), float(temporal.max()))
     points = row.window.joints[row.window.seen]
     center = (points.min(axis=0) + points.max(axis=0)) / 2
     size = points.max(axis=0) - points.min(axis=0)
@@ -220,19 +226,42 @@ def _draw_row(part: SubFigure, row: Row, answer: Recognition, card: ModelCard, f
         axes.set(xticks=(), yticks=(), aspect="equal")
         for person in people:
             _draw_body(axes, row, int(person), int(frame), np.abs(answer.joint_attention[person]), card)
-        level = float(_levels(temporal[frame], card))
+        color, width = _border(float(temporal[frame]), span)
         for spine in axes.spines.values():
-            spine.set(visible=True, color=HEAT(level), linewidth=THINNEST_BORDER + level * WIDEST_BORDER)
+            spine.set(visible=True, color=color, linewidth=width)
         time_s = row.span_s * frame / (card.frames - 1)
         axes.text(0, -0.07, f"{time_s:.1f} s", transform=axes.transAxes, va="top", fontsize=8, color="#666666")
         axes.text(1, -0.07, f"|t| {temporal[frame]:.3f}", transform=axes.transAxes, va="top", ha="right", fontsize=8)
+    _draw_borders(part, span, width=PANEL_WIDTH * frames + 0.4)
+
+
+def _draw_borders(part: SubFigure, span: tuple[float, float], *, width: float) -> None:
+    """What the borders of a row mean; ``width`` is that of the row in inches."""
+    middle = BORDERS_HEIGHT / 2 / ROW_HEIGHT
+    part.text(0.02, middle, "frames of this window, |t|:", va="center", ha="left", fontsize=8, color=INK)
+    side, step, start = 0.2, 0.72, 1.6 + 0.02 * width  # inches
+    steps = BORDER_STEPS if span[1] > span[0] else 1
+    for number, weight in enumerate(np.linspace(*span, steps).tolist()):
+        color, line_width = _border(weight, span)
+        left, right = start + step * number, start + step * number + side + 0.08
+        place = (left / width, middle - side / 2 / ROW_HEIGHT)
+        box = Rectangle(place, side / width, side / ROW_HEIGHT, transform=part.transSubfigure, fill=False)
+        box.set(edgecolor=color, linewidth=line_width)
+        part.add_artist(box)
+        part.text(right / width, middle, f"{weight:.3f}", va="center", ha="left", fontsize=8, color=INK)
+
+
+def _border(weight: float, span: tuple[float, float]) -> tuple[tuple[float, float, float, float], float]:
+    """The color and the width of a frame's border by its |t|, on the range of its window."""
+    level = float(_levels(weight, span))
+    return HEAT(level), THINNEST_BORDER + level * WIDEST_BORDER
 
 
 def _draw_body(axes: Axes, row: Row, person: int, frame: int, weights: np.ndarray, card: ModelCard) -> None:
     joints, seen = row.window.joints[person, frame], row.window.seen[person, frame]
     bones = [(joints[a, :2], joints[b, :2]) for a, b in row.bones if seen[a] and seen[b]]
     axes.add_collection(LineCollection(bones, colors="#8d96a3", linewidths=1.3, zorder=1))
-    levels = _levels(weights, card)
+    levels = _levels(weights, card.attention_range)
     order = np.argsort(levels)  # the most important on top
     order = order[seen[order]]
     _dots(axes, joints[order, 0], joints[order, 1], levels[order])
@@ -242,7 +271,7 @@ def _draw_legend(part: SubFigure, card: ModelCard) -> None:
     low, high = card.attention_range
     axes = part.add_axes((0.06, 0.52, 0.42, 0.3))
     values = np.linspace(low, high, LEGEND_STEPS)
-    _dots(axes, values, np.zeros(LEGEND_STEPS), _levels(values, card))
+    _dots(axes, values, np.zeros(LEGEND_STEPS), _levels(values, card.attention_range))
     pad = 0.08 * (high - low)
     axes.set(xlim=(low - pad, high + pad), ylim=(-1, 1), yticks=())
     axes.set_xticks(values, [f"{value:.3f}" for value in values], fontsize=8)
@@ -251,8 +280,9 @@ def _draw_legend(part: SubFigure, card: ModelCard) -> None:
     axes.tick_params(length=0)
     kind = card.recipe.get("attention")
     missing = {"none": "joints and frames", "s": "frames", "t": "joints"}.get(str(kind))
-    text = "Absolute weights: joints |s| by size and color, frames |t| by border.\n"
-    text += "The scale is the model's own, the same for all clips."
+    text = "Absolute weights: joints |s| by size and color, on the model's\n"
+    text += "own scale, the same for all clips; frames |t| by border, from\n"
+    text += "the least to the greatest of their own window."
     if missing:
         text += f" This model does not weigh {missing}: their weight is 1."
     part.text(0.52, 0.67, text, va="center", ha="left", fontsize=8, color=INK)
@@ -263,9 +293,10 @@ def _dots(axes: Axes, x: np.ndarray, y: np.ndarray, levels: np.ndarray) -> None:
     axes.scatter(x, y, s=area, c=HEAT(levels), edgecolors="white", linewidths=0.5, zorder=2)
 
 
-def _levels(weights: np.ndarray | float, card: ModelCard) -> np.ndarray:
-    low, high = card.attention_range
-    return np.clip((np.asarray(weights) - low) / (high - low), 0.0, 1.0)
+def _levels(weights: np.ndarray | float, span: tuple[float, float]) -> np.ndarray:
+    """Where weights lie from 0 to 1 in a range; 0 in one that is a single number, where all weigh the same."""
+    low, high = span
+    return np.clip((np.asarray(weights) - low) / max(high - low, np.finfo(np.float32).tiny), 0.0, 1.0)
 
 
 def _bones(layout: Layout, card: ModelCard) -> tuple[tuple[int, int], ...]:

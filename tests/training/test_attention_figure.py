@@ -1,4 +1,4 @@
-"""Figure 4 shows the model's own weights on one scale, the same for a clip and for the recording made of it."""
+"""Figure 4 shows a model's own weights: of joints on its card's scale, of frames on that of their window."""
 
 from __future__ import annotations
 
@@ -50,7 +50,14 @@ def test_key_frames_are_the_heaviest_of_equal_parts() -> None:
     assert key_frames(weights, 1).tolist() == [1]
 
 
-def test_joints_are_sized_and_frames_bordered_by_the_weights_on_the_cards_scale(
+def borders(axes) -> tuple[float, tuple[float, ...]]:
+    """Width and color of a panel's border."""
+    (width,) = {spine.get_linewidth() for spine in axes.spines.values()}
+    (color,) = {tuple(spine.get_edgecolor()) for spine in axes.spines.values()}
+    return width, color
+
+
+def test_joints_are_sized_on_the_cards_scale_and_frames_bordered_on_their_windows(
     recognizer: Recognizer, cache: Cache
 ) -> None:
     rows = cache_rows(cache, [5, 50], recognizer.card)
@@ -58,18 +65,31 @@ def test_joints_are_sized_and_frames_bordered_by_the_weights_on_the_cards_scale(
     low, high = recognizer.card.attention_range
     for part, answer in zip(figure.subfigs, recognizer.recognize([row.window for row in rows])):
         assert len(part.axes) == 4
-        frames = key_frames(np.abs(answer.frame_attention[0]), 4)
+        temporal = np.abs(answer.frame_attention[0])
+        least, greatest = float(temporal.min()), float(temporal.max())
+        frames = key_frames(temporal, 4)
         for axes, frame in zip(part.axes, frames):
             np.testing.assert_allclose(sizes(axes), expected_sizes(answer.joint_attention[0], low, high), rtol=1e-5)
-            weight = float(abs(answer.frame_attention[0, frame]))
-            level = float(np.clip((weight - low) / (high - low), 0, 1))
-            (width,) = {spine.get_linewidth() for spine in axes.spines.values()}
+            weight = float(temporal[frame])
+            level = (weight - least) / (greatest - least)
             expected = attention_figure.THINNEST_BORDER + level * attention_figure.WIDEST_BORDER
-            assert width == pytest.approx(expected, rel=1e-5)
+            assert borders(axes)[0] == pytest.approx(expected, rel=1e-4)
             assert f"|t| {weight:.3f}" in texts(part)
             (bones,) = (item for item in axes.collections if isinstance(item, LineCollection))
             assert len(bones.get_segments()) == len(KINECT_V2_19.bones)
+        assert {f"{least:.3f}", f"{greatest:.3f}"} <= {text.get_text() for text in part.texts}
     assert f"{low:.3f}" in texts(figure.subfigs[-1]) and f"{high:.3f}" in texts(figure.subfigs[-1])
+
+
+def test_the_borders_of_a_window_go_from_the_thinnest_to_the_widest(recognizer: Recognizer, cache: Cache) -> None:
+    (row,) = cache_rows(cache, [5], recognizer.card)
+    (answer,) = recognizer.recognize([row.window])
+    temporal = np.abs(answer.frame_attention[0])
+    panels = draw(recognizer, [row], frames=recognizer.card.frames).subfigs[0].axes
+    least, greatest = borders(panels[int(temporal.argmin())]), borders(panels[int(temporal.argmax())])
+    thinnest, widest = attention_figure.THINNEST_BORDER, attention_figure.WIDEST_BORDER
+    assert (least[0], greatest[0]) == pytest.approx((thinnest, thinnest + widest))
+    assert (least[1], greatest[1]) == (attention_figure.HEAT(0.0), attention_figure.HEAT(1.0))
 
 
 def test_a_row_says_what_it_is_and_what_was_recognized(recognizer: Recognizer, cache: Cache) -> None:
@@ -81,8 +101,9 @@ def test_a_row_says_what_it_is_and_what_was_recognized(recognizer: Recognizer, c
 
 def test_a_model_without_attention_says_that_it_weighs_nothing(weak_model: Path, cache: Cache) -> None:
     weak = Recognizer(weak_model, provider="cpu")
-    shown = texts(draw(weak, cache_rows(cache, [5], weak.card), frames=2).subfigs[-1])
-    assert "does not weigh joints and frames" in shown
+    row, legend = draw(weak, cache_rows(cache, [5], weak.card), frames=2).subfigs
+    assert "does not weigh joints and frames" in texts(legend)
+    assert {borders(axes)[0] for axes in row.axes} == {attention_figure.THINNEST_BORDER} and "1.000" in texts(row)
 
 
 def test_a_recording_of_a_clip_gives_the_window_of_the_clip(
