@@ -1,6 +1,6 @@
 """Windows as a live model sees them: cut out of streams in which people do clips, go from pose to pose, and stand.
 
-A window of a stream holds the end of one thing and the beginning of another, and whoever learns whole clips alone
+A window of a stream holds the end of one thing and the beginning of another, and whoever learns single clips alone
 answers when an action is over. Here the label is what the person does ``lag_s`` before the window's end, and the
 background where that is nothing. So a network learns to speak while the action goes on, and the live decision knows
 of which moment it speaks.
