@@ -29,7 +29,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of real recordings (see docs/training.md); tests that need it skip where it is absent."""
+    """The folder of real recordings; tests that need it skip where it is absent.
+
+    ``KAR_DATA`` names it, by default ``shared/data`` beside the repository. docs/training.md lists its files, and those
+    of the folder ``reference`` beside it, which single tests read.
+    """
     folder = Path(os.environ.get("KAR_DATA", REPOSITORY.parent / "shared" / "data"))
     if not folder.is_dir():
         pytest.skip(f"no real recordings in {folder}; set KAR_DATA to their folder")
