@@ -112,7 +112,7 @@ class CalibrationAssistant:
         self.floor: Floor | None = None
 
     def take(self, frame: BodyFrame) -> Advice:
-        """Takes in a frame and returns what to do; once done it stays done until :meth:`restart`."""
+        """Takes in a frame and returns what to do; once done it stays done."""
         if self.floor is not None:
             return Advice(Step.DONE, described(self.floor), 1.0)
         if len(self._pixels) < MOST_FRAMES:
@@ -131,11 +131,6 @@ class CalibrationAssistant:
             self._begin_anew()
             return Advice(Step.NOT_UPRIGHT, "Stand upright on both feet and face the sensor.")
         return self._measure(frame, body, stood)
-
-    def restart(self) -> None:
-        """Forgets what was measured."""
-        self.floor, self._conflict = None, ""
-        self._begin_anew()
 
     def save(self) -> Path:
         """Keeps the floor, and the color map, under the sensor's id; what else is known of the sensor stays.

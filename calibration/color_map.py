@@ -111,7 +111,7 @@ class ColorMap:
         return np.where(np.isfinite(distance), distance, np.nan)
 
     def shifted(self, du_px: float, dv_px: float) -> ColorMap:
-        """Returns the map moved by so many pixels: what a user does when the default lies beside the body."""
+        """Returns the map moved by so many pixels, as that of another sensor is: no two are built alike."""
         numbers = list(self.coefficients)
         numbers[0] += du_px
         numbers[len(TERMS)] += dv_px

@@ -169,14 +169,6 @@ def test_what_cannot_be_kept_is_a_sentence() -> None:
         nameless.save()
 
 
-def test_after_a_restart_it_measures_again() -> None:
-    assistant = CalibrationAssistant(sensor_id="a")
-    stand(assistant, floor=plane_of(**POSE))
-    assistant.restart()
-    assert assistant.floor is None
-    assert assistant.take(frame(90, person(), floor=plane_of(**POSE))).step is Step.MEASURING
-
-
 def measured(path: Path) -> tuple[CalibrationAssistant, set[Step]]:
     """The assistant after a whole recording, and what it said."""
     assistant = CalibrationAssistant(sensor_id="a")
