@@ -17,7 +17,7 @@ from training.joint_quality import Quality
 
 def about_splits(cache: Cache, quality: Quality, protocol: str | None) -> tuple[list[dict[str, Any]], list[Finding]]:
     """Sizes of the sides of every division, and what is wrong with them."""
-    result, findings, broken = [], [], []
+    result, findings, reasons = [], [], []
     wanted = [protocol] if protocol else list(cache.protocols)
     for name in wanted:
         divisions = protocols.folds(cache, name)
@@ -40,12 +40,12 @@ def about_splits(cache: Cache, quality: Quality, protocol: str | None) -> tuple[
             if copied and not kind.shares_performances:
                 pair = " = ".join(name_of(cache, index) for index in copied[0])
                 problems.append(f"{division}: {len(copied)} test clips are copies of training clips; first: {pair}")
-        broken += [name] if problems else []
         if problems:
+            reasons.append(problems[0].rstrip("."))
             more = f" ({len(problems) - 1} more like it)" if len(problems) > 1 else ""
-            findings.append(Finding(SPOILS if protocol else DOUBTFUL, f"Protocol {problems[0].rstrip('.')}{more}."))
-    if wanted and len(broken) == len(wanted) and not protocol:
-        findings.append(Finding(SPOILS, "Every protocol of the data set is spoiled, as said below."))
+            findings.append(Finding(SPOILS if protocol else DOUBTFUL, f"Protocol {reasons[-1]}{more}."))
+    if wanted and len(reasons) == len(wanted) and not protocol:
+        findings.append(Finding(SPOILS, f"Every protocol of the data set is spoiled; the first, {reasons[0]}."))
     findings += _as_published(result)
     return result, findings
 

@@ -215,6 +215,13 @@ def test_who_records_alone_is_told_how_to_go_on(tmp_path: Path) -> None:
     assert found[SPOILS] == [] and "only --protocol takes divides them" in found[DOUBTFUL][0]
 
 
+def test_where_every_protocol_is_spoiled_the_first_reason_is_said(tmp_path: Path) -> None:
+    alone = item(lambda clip: True, subject=7)(list(clips()))
+    (spoils,) = [text for text in said(cache_of(tmp_path, alone, protocols=("odd-even",)))[SPOILS] if "Every" in text]
+    assert spoils.startswith("Every protocol of the data set is spoiled; the first, odd-even: ")
+    assert spoils.endswith(".") and not spoils.endswith("..") and "below" not in spoils
+
+
 def test_a_copy_that_the_data_set_knows_of_is_a_note(tmp_path: Path) -> None:
     some = copy_of_first(1)(list(clips()))
     some[-1] = dataclasses.replace(some[-1], item=dataclasses.replace(some[-1].item, group=some[0].item.group))
