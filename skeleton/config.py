@@ -7,6 +7,7 @@ A settings class is a frozen dataclass whose fields are int, float, bool, str or
 from __future__ import annotations
 
 import dataclasses
+import json
 import sys
 import types
 import typing
@@ -27,6 +28,8 @@ else:
 Settings = TypeVar("Settings")
 LARGEST_FILE = 1 << 20
 """Bytes. A settings file is a page of text; anything larger is not one."""
+NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+EXAMPLES: dict[type, list[Any]] = {int: [1, 2], float: [0.5, 1.0], bool: [True, False], str: ["one", "two"]}
 
 
 def setting(default: Any, help: str, *, choices: Sequence[str] = ()) -> Any:
@@ -96,14 +99,20 @@ def _typed(kind: type, key: str, value: Any, *, where: str) -> Any:
         raise ConfigError(f"{where}: there is no setting '{key}'.", remedy=f"Known: {', '.join(fields)}.")
     wanted = typing.get_type_hints(kind)[key]
     if not _fits(value, wanted):
-        name = getattr(wanted, "__name__", str(wanted))
-        raise ConfigError(f"{where}: '{key}' must be {name}, found {value!r}.")
+        raise ConfigError(f"{where}: '{key}' must be {_named(wanted, fields[key].default)}, found {value!r}.")
     choices = fields[key].metadata.get("choices")
     if choices and value not in choices:
         raise ConfigError(f"{where}: '{key}' must be one of {', '.join(choices)}, found '{value}'.")
     if wanted is float:
         return float(value)
     return tuple(value) if isinstance(value, list) else value
+
+
+def _named(wanted: Any, default: Any) -> str:
+    """A type as people say it; a list by an example, the default unless that is empty."""
+    if typing.get_origin(wanted) is tuple:
+        return f"a list, such as {json.dumps(default or EXAMPLES[typing.get_args(wanted)[0]])}"
+    return NAMES.get(wanted, str(wanted))
 
 
 def _fits(value: Any, wanted: Any) -> bool:

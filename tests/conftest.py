@@ -31,8 +31,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def real_data() -> Path:
     """The folder of real recordings; tests that need it skip where it is absent.
 
-    ``KAR_DATA`` names it, by default ``shared/data`` beside the repository. docs/training.md lists its files, and those
-    of the folder ``reference`` beside it, which single tests read.
+    ``KAR_DATA`` names it, by default ``shared/data`` beside the repository. docs/training.md lists its files, and
+    those of the folder ``reference`` beside it, which single tests read.
     """
     folder = Path(os.environ.get("KAR_DATA", REPOSITORY.parent / "shared" / "data"))
     if not folder.is_dir():

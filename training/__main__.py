@@ -29,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _prepare(options: argparse.Namespace) -> None:
     from skeleton import config
     from training.datasets.table import DATASETS
+    from training.findings import counted
     from training.prepare import prepare
 
     if options.name not in DATASETS:
@@ -36,14 +37,15 @@ def _prepare(options: argparse.Namespace) -> None:
     data_set = DATASETS[options.name]
     choices = config.load(data_set.options, assignments=options.set)
     done = prepare(data_set, options.source, options.output, options=choices, workers=options.workers)
-    resumed = f", {done.resumed} files of them read before the interruption" if done.resumed else ""
-    print(f"{options.output}: {done.clips} clips of {len(done.description.labels)} classes{resumed}")
+    resumed = f", {counted(done.resumed, 'file')} of them read before the interruption" if done.resumed else ""
+    print(f"{options.output}: {counted(done.clips, 'clip')} of {len(done.description.labels)} classes{resumed}")
     if done.refused:
-        print(f"{done.refused} files were left out; {options.output / 'refused.csv'} says why")
+        print(f"{counted(done.refused, 'file')} left out; {options.output / 'refused.csv'} says why")
 
 
 def _train(options: argparse.Namespace) -> None:
     from training import config
+    from training.findings import counted
     from training.seeds import is_seeds, resume_seeds, train_seeds
     from training.train import resumable, resume, train
 
@@ -76,7 +78,8 @@ def _train(options: argparse.Namespace) -> None:
                 runs = train(**given, seed=first)
     if os.environ.get("RANK", "0") == "0":  # torchrun numbers the processes it starts
         for run in runs if isinstance(runs, list) else [runs]:
-            print(f"{run.path}: {run.load('last')['epoch']} epochs; the model is {run.path / 'model.onnx'}")
+            epochs = counted(run.load("last")["epoch"], "epoch")
+            print(f"{run.path}: {epochs}; the model is {run.path / 'model.onnx'}")
 
 
 def _export(options: argparse.Namespace) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from training.cache import Cache
 from training.doctor_splits import about_copies, about_splits
-from training.findings import DOUBTFUL, MOST_STRANGE_CLIPS, NOTE, SPOILS, Finding, listed, strange
+from training.findings import DOUBTFUL, MOST_STRANGE_CLIPS, NOTE, SPOILS, Finding, counted, listed, strange
 from training.joint_quality import Quality, measure
 
 SHORT_S = 0.3
@@ -131,7 +131,8 @@ def _about_clips(cache: Cache, quality: Quality) -> Iterator[Finding]:
         severity = DOUBTFUL if len(refused) > MOST_STRANGE_CLIPS * len(cache) else NOTE
         yield Finding(
             severity,
-            f"{len(refused)} files were left out (see refused.csv); the first: {': '.join(refused[0]).rstrip('.')}.",
+            f"{counted(len(refused), 'file')} left out (see refused.csv); the first: "
+            f"{': '.join(refused[0]).rstrip('.')}.",
         )
 
 

@@ -50,6 +50,11 @@ def name_of(cache: Cache, index: int) -> str:
     return "/".join(cache.name(index).split("/")[-2:])
 
 
+def counted(number: int, noun: str) -> str:
+    """How many there are: "1 clip", "2 clips"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more

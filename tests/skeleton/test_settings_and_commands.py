@@ -27,6 +27,7 @@ class Sample:
     mode: str = setting("fast", "How.", choices=("fast", "slow"))
     is_on: bool = setting(True, "Whether at all.")
     sizes: tuple[int, ...] = setting((1, 2), "How large.")
+    names: tuple[str, ...] = setting((), "Of whom.")
 
     def __post_init__(self) -> None:
         if self.count < 0:
@@ -52,12 +53,16 @@ def test_settings_survive_their_file(tmp_path: Path) -> None:
     ("assignment", "sentence"),
     [
         ("count", "key=value, found 'count'"),
-        ("size=1", "there is no setting 'size'. Known: count, rate, mode, is_on, sizes."),
-        ("count=1.5", "'count' must be int, found 1.5"),
-        ("count=true", "'count' must be int, found True"),
-        ("rate=often", "'rate' must be float, found 'often'"),
+        ("size=1", "there is no setting 'size'. Known: count, rate, mode, is_on, sizes, names."),
+        ("count=1.5", "'count' must be a whole number, found 1.5"),
+        ("count=true", "'count' must be a whole number, found True"),
+        ("rate=often", "'rate' must be a number, found 'often'"),
+        ("is_on=yes", "'is_on' must be true or false, found 'yes'"),
+        ("mode=3", "'mode' must be a text, found 3"),
         ("mode=loud", "'mode' must be one of fast, slow, found 'loud'"),
-        ("sizes=[1, 'a']", "'sizes' must be"),
+        ("sizes=[1, 'a']", "'sizes' must be a list, such as [1, 2], found [1, 'a']"),
+        ("sizes=8,8,8", "'sizes' must be a list, such as [1, 2], found '8,8,8'"),
+        ("names=a", "'names' must be a list, such as [\"one\", \"two\"], found 'a'"),
         ("count=-1", "count must not be negative"),
     ],
 )

@@ -256,7 +256,7 @@ def test_files_that_were_left_out_are_counted(tmp_path: Path) -> None:
     report = examine(open_cache(tmp_path / "cache"))
     assert report["refused"] == 1
     assert report["findings"] == [
-        {"severity": NOTE, "sentence": "1 files were left out (see refused.csv); the first: a/b.mcap: it is empty."}
+        {"severity": NOTE, "sentence": "1 file left out (see refused.csv); the first: a/b.mcap: it is empty."}
     ]
 
 

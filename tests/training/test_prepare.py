@@ -272,7 +272,7 @@ def test_the_command_says_what_it_made(tree: Path, tmp_path: Path, capsys: pytes
     arguments = ["prepare", "ntu60", str(tree), "--output", output, "--workers", "1"]
     assert main([*arguments, "--set", "persons=1", "missing_list=false"]) == 0
     printed = capsys.readouterr().out
-    assert f"{FILES - 1} clips of 60 classes" in printed and "2 files were left out" in printed
+    assert f"{FILES - 1} clips of 60 classes" in printed and "2 files left out" in printed
     facts = json.loads((tmp_path / "new" / "cache.json").read_text())
     assert (
         facts["options"]["persons"] == 1 and facts["source"] == str(tree) and facts["protocols"] == ["xsub", "xview"]

@@ -85,7 +85,7 @@ def test_the_command_trains_so_many_seeds_and_takes_them_up_again(
     assert main(command) == 0
     said = capsys.readouterr().out
     for name in ("seed-7", "seed-8"):
-        assert f"{name}: 1 epochs; the model is" in said and (output / name / "model.onnx").is_file()
+        assert f"{name}: 1 epoch; the model is" in said and (output / name / "model.onnx").is_file()
     assert main(command) == 1 and "--resume" in capsys.readouterr().err
     assert main(["train", "--resume", str(output)]) == 0
     assert main(["train", "--resume", str(output), "--seeds", "3"]) == 1

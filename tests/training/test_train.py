@@ -167,7 +167,8 @@ def test_attention_gives_the_heat_its_scale(synthetic: Path, tmp_path: Path) -> 
     ("settings", "sentence"),
     [
         pytest.param(["speed=3"], "no setting 'speed'", id="unknown"),
-        pytest.param(["epochs=many"], "'epochs' must be int", id="wrong type"),
+        pytest.param(["epochs=many"], "'epochs' must be a whole number", id="wrong type"),
+        pytest.param(["channels=8,8,8"], r"'channels' must be a list, such as \[64, 128, 256\]", id="no list"),
         pytest.param(["epochs=0"], "epochs must be from 1", id="out of range"),
         pytest.param(["network=big"], "must be one of csta_cnn", id="unknown network"),
         pytest.param(["dropout=1.5"], "dropout must be", id="out of the network's range"),
