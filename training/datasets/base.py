@@ -1,4 +1,4 @@
-"""What a data set gives: a list of its recordings that is cheap to make, and each of them as a labelled clip.
+"""What a data set gives: a list of its recordings that is cheap to make, and each of them as a labeled clip.
 
 A data set is a row of ``table.DATASETS`` with two functions. ``look`` runs once: it says what the source holds (a
 :class:`Listing`) from file names and small tables alone. ``reader`` runs in every process that prepares: it opens the
