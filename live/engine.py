@@ -101,7 +101,8 @@ def leveler_for(card: ModelCard, info: SourceInfo) -> Leveler | None:
 class Engine:
     """Recognizes the people of one source.
 
-    ``observe`` and ``reset`` belong to one thread, ``decide`` and ``finish`` to one other or the same.
+    ``observe`` and ``reset`` belong to one thread, ``decide`` and ``finish`` to one other or the same. The other may
+    observe while the first one waits for it.
 
     Args:
         recognizer: The model.

@@ -1,6 +1,7 @@
 """The last seconds of every person, and the windows a model takes out of them.
 
 The source's thread appends, the recognizer's thread asks for windows: one lock guards both, held for copying only.
+After a jump in a recording the recognizer's thread appends what lies before it, while the source's waits.
 
 What is kept is bounded: the model's span and a margin for everybody who is in view or was less than
 :data:`KEEP_S` ago. A window is exactly what ``skeleton.window.cut`` gives on all frames since the person appeared, be

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from app.main_window import MainWindow
 from live.sources.base import Position, SourceInfo, SourceStatus, Transport
 from live.view import (
     ActionEvent,
@@ -148,3 +149,9 @@ class FakePipeline:
             self.shown,
             recording=dataclasses.replace(running, is_running=False, is_closed=True, seconds=2.5, frames=75),
         )
+
+
+def shows(window: MainWindow, pipeline: FakePipeline, *people: object, **changes: object) -> None:
+    """Lets the window take in a view of these people."""
+    pipeline.shown = view(*people, **changes)  # type: ignore[arg-type]
+    window.tick()
