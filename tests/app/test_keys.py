@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
 
 import pytest
 from PyQt5.QtCore import QPoint, Qt
@@ -14,8 +13,6 @@ from app.main_window import MainWindow
 from live.sources.base import Position, SourceStatus, Transport
 from live.view import Banner, Severity
 from tests.app.fakes import DEMO, REPLAY, FakePipeline, event, person, shows
-
-Wait = Callable[[Callable[[], bool]], None]
 
 
 def test_space_pauses_and_plays(window: MainWindow, pipeline: FakePipeline) -> None:
