@@ -15,7 +15,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -179,7 +178,7 @@ def _result(job: Job, source: Source, output: Path, place: str) -> dict[str, Any
 
 def _trained(job: Job, source: Source, path: Path) -> Run:
     if path.exists() and not (path / "last.pt").is_file():
-        shutil.rmtree(path)  # interrupted before it had learned anything
+        train.discard(path)
     if not path.exists():
         return train.train(
             data=source.path,

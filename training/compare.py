@@ -37,6 +37,7 @@ LICENSED = ("ntu60", "ntu120", "uestc")
 PAPER = {"1": ("uestc", ("cs", "cv2")), "2": ("ntu60", ("xsub", "xview"))}
 """The paper's tables: data set and protocols."""
 SMALLER = [(name, protocol) for name in ("ui-prmd", "machete", "sign30") for protocol in ("odd-even", "loso")]
+NOT_GIVEN = "no result given"
 ATTENTION = {"st": "", "s": ", spatial attention only", "t": ", temporal attention only", "none": ", no attention"}
 NETWORKS = {"csta_cnn": "CSTA-CNN"}
 
@@ -131,6 +132,8 @@ def _paper_table(table: str, dataset: str, protocols: Sequence[str], ours: Found
         found = {row.protocol: row for row in figures if row.method == method}
         first = next(iter(found.values()))
         sources = "; ".join(dict.fromkeys(row.source for row in found.values()))
+        if len({row.source for row in found.values()}) > 1:
+            sources = "; ".join(f"{PROTOCOLS[protocol]}: {row.source}" for protocol, row in found.items())
         cells = [f"{found[protocol].top1:.1f}" if protocol in found else "" for protocol in protocols]
         lines.append(_line([method, *cells, first.year, sources]))
     for method in _methods(ours, dataset, protocols) or [f"{NETWORKS['csta_cnn']} (ours)"]:
@@ -160,7 +163,7 @@ def _smaller_table(ours: Found) -> str:
             found = ours[dataset, protocol, method]
             lines.append(_line([*start, f"**{method}**", f"**{found}**", found.source]))
         if not methods:
-            lines.append(_line([*start, f"**{NETWORKS['csta_cnn']} (ours)**", "not run", ""]))
+            lines.append(_line([*start, f"**{NETWORKS['csta_cnn']} (ours)**", NOT_GIVEN, ""]))
         if not _is_known(ours, dataset, protocol):
             missing[dataset].append(protocol)
     lines += [
@@ -185,7 +188,7 @@ def _methods(ours: Found, dataset: str, protocols: Iterable[str]) -> list[str]:
 def _cell(ours: Found, dataset: str, protocol: str, method: str) -> str:
     if (dataset, protocol, method) in ours:
         return f"**{ours[dataset, protocol, method]}**"
-    return "not run: data under license" if dataset in LICENSED else "not run"
+    return "not run: data under license" if dataset in LICENSED else NOT_GIVEN
 
 
 def _commands(dataset: str, protocols: Sequence[str]) -> list[str]:
@@ -200,7 +203,7 @@ def _commands(dataset: str, protocols: Sequence[str]) -> list[str]:
         for protocol in protocols
     ]
     prepared = f"once `python -m training prepare {dataset} SOURCE --output caches/{dataset}` has made the cache"
-    text = f"Not run on {DATASETS.get(dataset, dataset)}; what would fill it, {prepared}:"
+    text = f"No result of ours on {DATASETS.get(dataset, dataset)} was given; what would fill the rows, {prepared}:"
     return ["", text, "", "```", *lines, "```"]
 
 

@@ -16,7 +16,6 @@ import multiprocessing.connection
 import os
 import shutil
 import signal
-import sys
 import threading
 import time
 from collections import deque
@@ -27,7 +26,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from tqdm import tqdm
 
@@ -36,6 +35,7 @@ from skeleton.replacing import replacing
 from training.cache import VERSION
 from training.cache_writer import PROGRESS, REFUSED, CacheWriter, Piece, exists_already, pack
 from training.datasets.base import DataSet, Description, Item, Listing, Load
+from training.locks import LOCK, locked
 
 MOST_CHUNK_ITEMS = 64
 CHUNK_BYTES = 8 << 20
@@ -45,7 +45,6 @@ CHECKPOINT_S = 2.0
 MOST_WORKERS = 61
 """What Windows can wait for at once."""
 PLAN = "plan.json"
-LOCK = "lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ def prepare(
     task = _Task(data_set, source, options, listing.description)
     folder = output.with_name(f".{output.name}.part")
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder):
+    with locked(folder):
         _check_plan(folder, _plan(task, listing))
         with closing(CacheWriter(folder, listing.description)) as writer:
             resumed = writer.items
@@ -256,25 +255,3 @@ def _first_reason(folder: Path) -> str:
         rows = csv.reader(file)
         next(rows)  # the header
         return "".join(f" (the first: {name}: {reason.rstrip('.')})" for name, reason in islice(rows, 1))
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keeps a second preparation away from the folder; the lock ends with this process, however that ends."""
-    with (folder / LOCK).open("wb") as file:
-        try:
-            _lock(file)
-        except OSError:
-            raise TrainingDataError(f"{folder} is being written by another preparation.") from None
-        yield
-
-
-def _lock(file: BinaryIO) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

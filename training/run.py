@@ -7,6 +7,7 @@ results.csv        one row an epoch           events.out.*    the same for Tenso
 learning-curve.png the same as a picture
 last.pt  best.pt   checkpoints: tensors and plain values, loaded without unpickling anything else
 model.onnx         what the app opens; written at the end
+lock               held while the run is trained
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ import csv
 import json
 import math
 import shlex
-import shutil
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +26,7 @@ from training.config import Settings
 from training.journal import COLUMNS
 from training.processes import Processes, joined
 from training.run import Run
-from training.train import resume_in, train_in
+from training.train import discard, resume_in, train_in
 
 SCHEMA = 1
 PLAN = "seeds.json"
@@ -130,8 +129,7 @@ def _train_one(
     data = Path(plan["data"])
     if (path / "last.pt").is_file():
         return resume_in(processes, path, data=data, is_exported=is_exported)
-    if processes.is_first:  # a run that was interrupted before its first checkpoint
-        shutil.rmtree(path, ignore_errors=True)
+    processes.first(lambda: discard(path) if path.is_dir() else None)
     return train_in(
         processes,
         data=data,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from models.export import LARGEST_BYTES
@@ -23,6 +23,7 @@ from training.batches import require_floors
 from training.cache import Cache, open_cache
 from training.config import Settings, TrainingConfig
 from training.export import model_of
+from training.locks import locked
 from training.loop import Training
 from training.processes import Processes, joined
 from training.run import MODEL, Run, open_data, open_run, split_of, start
@@ -106,12 +107,13 @@ def train_in(
 
     run = processes.first(begin) or open_run(output)
     try:
-        Training(run, cache, split, processes, background=sources).run_epochs()
+        with _alone(run.path, processes):
+            Training(run, cache, split, processes, background=sources).run_epochs()
+            if is_exported and processes.is_first:
+                _write_model(run, data)
     finally:
         if processes.is_first and not (run.path / "last.pt").is_file():
             shutil.rmtree(run.path, ignore_errors=True)  # it has learned nothing, and would be in the way
-    if is_exported and processes.is_first:
-        _write_model(run, data)
     return run
 
 
@@ -124,7 +126,8 @@ def resume(path: Path, *, data: Path | None = None, is_exported: bool = True) ->
         is_exported: Whether the model file is written at the end.
 
     Raises:
-        AppError: As :func:`train`; also no run, a damaged checkpoint, or other data than it began with.
+        AppError: As :func:`train`; also no run, one that another process trains, a damaged checkpoint, or other data
+            than it began with.
     """
     with joined(open_run(path).settings.training.device) as processes:
         return resume_in(processes, path, data=data, is_exported=is_exported)
@@ -135,15 +138,34 @@ def resume_in(processes: Processes, path: Path, *, data: Path | None, is_exporte
     run = open_run(path)
     cache, split = open_data(run, data)
     _require_able(run.settings.training, cache, split, processes)
-    training = Training(
-        run, cache, split, processes, background=sources_of(run.facts, cache, split, run.settings.training)
-    )
-    if not run.is_new:
-        training.restore(run.load("last"))
-    training.run_epochs()
-    if is_exported and processes.is_first:
-        _write_model(run, cache.path)
+    sources = sources_of(run.facts, cache, split, run.settings.training)
+    with _alone(path, processes):
+        training = Training(run, cache, split, processes, background=sources)
+        if not run.is_new:
+            training.restore(run.load("last"))
+        training.run_epochs()
+        if is_exported and processes.is_first:
+            _write_model(run, cache.path)
     return run
+
+
+def discard(path: Path) -> None:
+    """Deletes what a run left that was killed before its first checkpoint.
+
+    Raises:
+        TrainingDataError: It was not: another process is training it.
+    """
+    with locked(path):
+        pass  # Windows deletes no file that is open
+    shutil.rmtree(path)
+
+
+@contextmanager
+def _alone(path: Path, processes: Processes) -> Iterator[None]:
+    """Keeps other trainings away from a run folder."""
+    with ExitStack() as stack:
+        processes.first(lambda: stack.enter_context(locked(path)))
+        yield
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from training.cache_writer import CacheWriter
 from training.datasets.base import Description
 from training.datasets.ntu import NTU60
 from training.datasets.ntu_bodies import NtuRules
+from training.locks import locked
 
 FILES = 23
 pytestmark = pytest.mark.usefixtures("small_chunks")
@@ -165,8 +166,8 @@ def test_interrupted_work_on_other_data_is_not_continued(
 def test_two_preparations_do_not_write_into_one_folder(tree: Path, tmp_path: Path) -> None:
     (tmp_path / ".new.part").mkdir()
     with (
-        prepare._locked(tmp_path / ".new.part"),
-        pytest.raises(TrainingDataError, match="written by another preparation"),
+        locked(tmp_path / ".new.part"),
+        pytest.raises(TrainingDataError, match="written by another process"),
     ):
         prepare.prepare(NTU60, tree, tmp_path / "new", workers=1)
 

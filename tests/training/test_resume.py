@@ -232,6 +232,29 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(
         train.resume(made.path)
 
 
+def test_a_run_is_trained_by_one_process_at_a_time(
+    synthetic: Path, whole: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, told = tmp_path / "run", []
+
+    def write(journal: Journal, rows: object) -> None:  # at the end of each epoch of the first process
+        with pytest.raises(TrainingDataError, match="run is being written by another process") as caught:
+            train.resume(path)
+        told.append(caught.value)
+        with pytest.raises(TrainingDataError, match="being written"):
+            train.discard(path)
+        original(journal, rows)
+
+    original = Journal.write
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "write", write)
+        require_same_run(begin(synthetic, path), whole)
+    assert len(told) == 4
+    train.resume(path, is_exported=False)  # the lock has gone with the one who held it
+    train.discard(path)
+    assert not path.exists()
+
+
 def test_a_checkpoint_that_would_grow_is_not_unpacked(synthetic: Path, tmp_path: Path) -> None:
     made = begin(synthetic, tmp_path / "run")
     file = made.path / "last.pt"
