@@ -19,6 +19,7 @@ from skeleton import config
 from skeleton.config import setting
 
 AUGMENTATIONS = ("online", "paper")
+OPTIMIZERS = ("adamw", "sgd")
 PRECISIONS = ("auto", "float32", "bfloat16")
 USUAL_BACKGROUND_SHARE = 0.25
 """Of a batch, where there are caches of background and the settings do not say."""
@@ -37,8 +38,14 @@ class TrainingConfig:
     network: str = setting("csta_cnn", "which network", choices=tuple(NETWORKS))
     epochs: int = setting(60, "times that every clip is shown")
     batch_size: int = setting(32, "windows in a step")
-    learning_rate: float = setting(2e-3, "highest learning rate of AdamW")
-    weight_decay: float = setting(0.05, "weight decay of AdamW")
+    optimizer: str = setting(
+        "adamw",
+        "adamw, or sgd with Nesterov's momentum of 0.9, which wants another learning_rate (about 0.05) and "
+        "weight_decay (about 0.001)",
+        choices=OPTIMIZERS,
+    )
+    learning_rate: float = setting(2e-3, "highest learning rate")
+    weight_decay: float = setting(0.05, "weight decay, as the optimizer counts it")
     warm_up: float = setting(0.1, "share of the steps in which the learning rate rises; then it falls as a cosine")
     label_smoothing: float = setting(0.1, "share of a label that is spread over all classes")
     mixup: float = setting(0.0, "parameter of the Beta distribution that mixes pairs of windows; 0 mixes none")

@@ -18,6 +18,8 @@ from training.config import TrainingConfig
 from training.processes import Processes
 from training.windows import Batch
 
+SGD_MOMENTUM = 0.9
+
 
 class Learner:
     """Network, averaged network and optimizer of a run.
@@ -113,10 +115,12 @@ def learning_rate_share(step: int, steps: int, *, warm_up: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1.0, steps - rising)))
 
 
-def _optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
+def _optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
     # A weight that multiplies is decayed; a bias or a scale of batch normalization is not.
     weights = [weight for weight in network.parameters() if weight.dim() > 1]
     others = [weight for weight in network.parameters() if weight.dim() <= 1]
     groups = [{"params": weights, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
     # Fused: one pass over each weight instead of ten.
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=SGD_MOMENTUM, nesterov=True, fused=True)
     return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)

@@ -31,9 +31,9 @@ def batch() -> Batch:
     return Batch(joints, torch.ones(B, 1, T, V, dtype=torch.bool), labels, torch.eye(K)[labels], 1.0)
 
 
-@pytest.mark.parametrize("settings", [(), ("precision=bfloat16",), ("average_decay=0.5",)], ids=str)
+@pytest.mark.parametrize("settings", [(), ("precision=bfloat16",), ("average_decay=0.5",), ("optimizer=sgd",)], ids=str)
 def test_a_batch_is_learned(settings: tuple[str, ...]) -> None:
-    one = made(*settings, "learning_rate=0.01")
+    one = made("learning_rate=0.01", *settings)
     losses = [float(one.step(batch())[0]) for _ in range(40)]
     assert losses[-1] < 0.7 * losses[0] and one.steps == 40 and one.learning_rate < 1e-4
     assert all(weight.dtype == torch.float32 for weight in one.network.parameters())
@@ -61,6 +61,33 @@ def test_the_average_follows_weights_and_statistics() -> None:
             assert torch.equal(one.averaged.state_dict()[name], new), name
     without = made("average_decay=0.0")
     assert without.averaged is without.network
+
+
+def test_sgd_steps_along_the_gradient_and_its_past_and_decays_weights_that_multiply() -> None:
+    one = made("optimizer=sgd", "learning_rate=0.5", "weight_decay=0.1", "warm_up=0", "gradient_clip=0")
+    rate, momentum = 0.5, {}
+    for step in range(2):
+        before = {name: weight.detach().clone() for name, weight in one.network.named_parameters()}
+        one.step(batch())
+        for name, weight in one.network.named_parameters():
+            slope = weight.grad + (0.1 * before[name] if weight.dim() > 1 else 0)
+            momentum[name] = 0.9 * momentum[name] + slope if step else slope
+            wanted = before[name] - one.learning_rate * (slope + 0.9 * momentum[name])  # Nesterov
+            assert torch.allclose(weight, wanted, rtol=1e-4, atol=1e-6), name
+        assert one.learning_rate == pytest.approx(rate, rel=0.01)
+
+
+@pytest.mark.parametrize("optimizer", config.OPTIMIZERS)
+def test_who_takes_up_a_checkpoint_steps_on_as_if_nothing_had_been(optimizer: str) -> None:
+    one, other = (made(f"optimizer={optimizer}", "learning_rate=0.01") for _ in range(2))
+    one.step(batch())
+    one.step(batch())
+    other.restore(copy.deepcopy(one.state()))
+    for learner in (one, other):
+        torch.manual_seed(5)  # a run seeds every epoch
+        learner.step(batch())
+    for name, weight in one.network.state_dict().items():
+        assert torch.equal(weight, other.network.state_dict()[name]), name
 
 
 def test_gradients_are_clipped_to_the_given_length() -> None:
