@@ -31,7 +31,7 @@ def batch() -> Batch:
     return Batch(joints, torch.ones(B, 1, T, V, dtype=torch.bool), labels, torch.eye(K)[labels], 1.0)
 
 
-@pytest.mark.parametrize("settings", [(), ("precision=bfloat16",), ("average_decay=0.5",), ("optimizer=sgd",)], ids=str)
+@pytest.mark.parametrize("settings", [(), ("precision=bfloat16",), ("average_decay=0.5",), ("optimizer=sgd",)])
 def test_a_batch_is_learned(settings: tuple[str, ...]) -> None:
     one = made("learning_rate=0.01", *settings)
     losses = [float(one.step(batch())[0]) for _ in range(40)]
