@@ -1,4 +1,4 @@
-"""The command line that makes models: ``python -m training prepare | train | evaluate | export | clip | list``.
+"""The command line that makes models: ``python -m training COMMAND``; ``--help`` lists the commands.
 
 How the commands follow each other, from an archive to a recognized action in the window, is in docs/training.md.
 """
@@ -220,11 +220,11 @@ def _parser() -> argparse.ArgumentParser:
     clip = command("clip", _clip, "Writes clips of a cache as a recording that the app replays.")
     clip.add_argument("--data", metavar="CACHE", type=Path, required=True)
     clip.add_argument("--index", metavar="N", type=_natural, nargs="+", help="clips by number")
-    clip.add_argument("--label", metavar="L", nargs="+", help="clips by label, one after another")
-    clip.add_argument("--subject", metavar="S", type=int)
-    clip.add_argument("--repetition", metavar="R", type=int)
+    clip.add_argument("--label", metavar="L", nargs="+", help="clips by label, one after another; with --subject")
+    clip.add_argument("--subject", metavar="S", type=int, help="whose, by number")
+    clip.add_argument("--repetition", metavar="R", type=int, help="which take, by number (default: the first)")
     clip.add_argument("--repeat", metavar="N", type=_positive, default=1, help="show each clip so often")
-    clip.add_argument("--output", metavar="FILE", type=Path, required=True, help=".mcap, .npz or .csv")
+    clip.add_argument("--output", metavar="FILE", type=Path, required=True, help=".mcap, .npz, .csv or .skeleton")
 
     command("list", _list, "Lists data sets, protocols, networks and settings.")
     return parser

@@ -133,6 +133,7 @@ def run(
         "dataset": cache.dataset,
         "protocol": protocol,
         "divisions": list(divisions),
+        "content": content(cache),
         "runs": len(jobs),
         "command": command,
         "recipe": _plain(settings),

@@ -116,7 +116,7 @@ def sources_of(run: Mapping[str, Any], cache: Cache, split: Split, config: Train
     return sources
 
 
-def facts_of(sources: Sequence[Source], label: str) -> dict[str, Any]:
+def facts_of(sources: Sequence[Source], label: str, config: TrainingConfig) -> dict[str, Any]:
     """Returns what a run and a card say of the background, as plain values."""
     return {
         "label": label,
@@ -131,7 +131,7 @@ def facts_of(sources: Sequence[Source], label: str) -> dict[str, Any]:
             }
             for source in sources
         ],
-        "pauses": "first and last poses of the training clips",
+        **({} if sources and not config.pause_share else {"pauses": "first and last poses of the training clips"}),
         "fingerprint": _fingerprint(sources),
     }
 

@@ -95,6 +95,7 @@ class Entry(NamedTuple):
         needed: Divisions that the protocol has; 0 where the result does not say.
         samples: Clips tested; 0 where the result does not say.
         published: Clips that published results were tested on; 0 where that is not known.
+        content: Digest of the clips; empty where the result does not say.
     """
 
     key: Key
@@ -105,6 +106,7 @@ class Entry(NamedTuple):
     needed: int
     samples: int = 0
     published: int = 0
+    content: str = ""
 
 
 def compare(files: Sequence[Path]) -> str:
@@ -209,8 +211,16 @@ def _commands(dataset: str, protocols: Sequence[str]) -> list[str]:
 
 def _merged(found: Mapping[Path, list[Entry]]) -> Found:
     runs: dict[Key, dict[int, dict[str, Entry]]] = defaultdict(lambda: defaultdict(dict))
+    said: dict[Key, tuple[str, Path]] = {}
     for file, entries in found.items():
         for entry in entries:
+            content, first = said.setdefault(entry.key, (entry.content, file)) if entry.content else ("", file)
+            if content != entry.content:
+                raise TrainingDataError(
+                    f"Results of one figure must be of the same clips, but {first} and {file} are of others "
+                    f"({' '.join(entry.key)}).",
+                    remedy="Compare the results of one cache at a time.",
+                )
             of_seed = runs[entry.key][entry.seed]
             has_mean = bool(of_seed) and entry.key[1] in (entry.division, *of_seed)
             if has_mean or entry.division in of_seed:
@@ -297,6 +307,7 @@ def _of_evaluation(values: dict[str, Any]) -> list[Entry]:
             needed,
             samples=_count(values.get("samples", 0)),
             published=published.TESTED.get(key[0], {}).get(division, 0),
+            content=str(values.get("content", "")),
         )
     ]
 
@@ -307,9 +318,10 @@ def _of_ablation(values: dict[str, Any]) -> list[Entry]:
     tested = values.get("samples", {})
     samples = [_count(tested.get(division, 0)) for division in values["divisions"]]
     known = published.TESTED.get(str(values["dataset"]), {})
-    counts = {
+    facts: dict[str, Any] = {
         "samples": sum(samples) if all(samples) else 0,
         "published": sum(known.get(division, 0) for division in values["divisions"]),
+        "content": str(values.get("content", "")),
     }
     entries = []
     for row in values["rows"]:
@@ -318,7 +330,7 @@ def _of_ablation(values: dict[str, Any]) -> list[Entry]:
         )
         key = (str(values["dataset"]), str(values["protocol"]), f"{NETWORKS.get(network, network)}{variant} (ours)")
         for seed, top1 in row["metrics"]["top1"]["by_seed"].items():
-            entries.append(Entry(key, key[1], int(seed), _share(top1), count, count, **counts))
+            entries.append(Entry(key, key[1], int(seed), _share(top1), count, count, **facts))
     return entries
 
 

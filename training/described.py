@@ -49,7 +49,7 @@ def describe(
     card = Recognizer(model, provider="cpu").card
     measured = own_results(results, card, card_of=str(model))
     if streams is not None:
-        measured["streams"] = _of_streams(streams)
+        measured["streams"] = _of_streams(streams, card, card_of=str(model))
     if note:
         measured["note"] = note
     card = dataclasses.replace(card, name=name or card.name, results=card.results | measured)
@@ -68,7 +68,7 @@ def as_text(card: ModelCard) -> str:
     return json.dumps(values, indent=1, ensure_ascii=False)
 
 
-def _of_streams(file: Path) -> dict[str, Any]:
+def _of_streams(file: Path, card: ModelCard, *, card_of: str) -> dict[str, Any]:
     try:
         values = json.loads(file.read_text(encoding="utf-8")) if file.stat().st_size <= LARGEST_RESULTS else None
     except (ValueError, RecursionError):
@@ -77,4 +77,11 @@ def _of_streams(file: Path) -> dict[str, Any]:
         raise TrainingDataError(
             f"{file} must hold what 'python -m training evaluate-stream --json' prints, but does not."
         )
+    for name in ("dataset", "protocol"):
+        wanted = card.trained_on.get(name)
+        if values.get(name, wanted) != wanted:
+            raise TrainingDataError(
+                f"Results on a card must be of its own model, but the {name} of {file} is {values[name]} and that of "
+                f"{card_of} {wanted}."
+            )
     return {key: values[key] for key in STREAM_KEYS if key in values}

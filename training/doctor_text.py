@@ -49,7 +49,7 @@ def _index(report: dict[str, Any]) -> Iterator[str]:
 def _joints(report: dict[str, Any]) -> Iterator[str]:
     rows = [row for row in report["joints"] if row["tracked"] < RARELY_SEEN or row["jumps"] or row["frozen_clips"]]
     if not rows:
-        yield "Joints  all tracked all the time, none jumps, none freezes"
+        yield f"Joints  all tracked in {RARELY_SEEN:.1%} of the frames or more, none jumps, none freezes"
         return
     yield "Joints          tracked  inferred   jumps  frozen in clips"
     for row in rows:
@@ -58,7 +58,7 @@ def _joints(report: dict[str, Any]) -> Iterator[str]:
             f"{row['frozen_clips']:7}"
         )
     if len(rows) < len(report["joints"]):
-        yield "  the others are tracked all the time, do not jump and do not freeze"
+        yield f"  the others are tracked in {RARELY_SEEN:.1%} of the frames or more, do not jump and do not freeze"
 
 
 def _protocols(report: dict[str, Any]) -> Iterator[str]:

@@ -21,7 +21,7 @@ from models.table import build
 from skeleton import config as settings_file
 from skeleton.errors import AppError, TrainingDataError
 from training import batches, features
-from training.background import label_of
+from training.background import label_of, labels_with
 from training.cache import Cache
 from training.evaluate import DETAILS
 from training.run import MODEL, Run, open_data, open_run
@@ -89,7 +89,7 @@ def export(
         recipe=settings_file_values(run),
         license=license_of(cache.license, run.facts.get("background") or {}),
     )
-    measured = own_results(results, card, card_of=f"the run {path}")
+    measured = own_results(results, card, card_of=f"the run {path}", content=run.facts.get("content"))
     card = dataclasses.replace(card, results=measured | ({"note": note} if note else {}))
     check = CheckWindows(joints[:CHECK_WINDOWS].numpy(), seen[:CHECK_WINDOWS].numpy())
     return write_model(network, card, output, check)
@@ -170,7 +170,9 @@ def attention_range(network: nn.Module, joints: torch.Tensor, seen: torch.Tensor
     return (low, high) if high - low >= SMALLEST_ATTENTION_RANGE else (0.0, 1.0)
 
 
-def own_results(files: Sequence[Path], card: ModelCard, *, card_of: str) -> dict[str, Any]:
+def own_results(
+    files: Sequence[Path], card: ModelCard, *, card_of: str, content: str | None = None
+) -> dict[str, Any]:
     """Returns what a card says of results that were measured on its model, and on those of runs with other seeds.
 
     Args:
@@ -178,10 +180,11 @@ def own_results(files: Sequence[Path], card: ModelCard, *, card_of: str) -> dict
             network, attention or seed.
         card: The model's.
         card_of: Whose it is, for messages.
+        content: Digest of the clips that the model's run began with, where that is known.
 
     Raises:
-        TrainingDataError: A file that is none, or of another data set, protocol, network or attention, the first one
-            of another seed, or two of one seed.
+        TrainingDataError: A file that is none, or of another data set, other classes or clips, another protocol,
+            network or attention, the first one of another seed, or two of one seed.
     """
     results = [read_result(file) for file in files]
     made = {"dataset": card.trained_on.get("dataset"), "protocol": card.trained_on.get("protocol")}
@@ -194,6 +197,15 @@ def own_results(files: Sequence[Path], card: ModelCard, *, card_of: str) -> dict
             raise TrainingDataError(
                 f"Results on a card must be of its own model, but the {different} of {file} is {result[different]} "
                 f"and that of {card_of} {wanted[different]}."
+            )
+        labels = tuple(result["per_class"]) if isinstance(result.get("per_class"), dict) else None
+        if labels is not None and card.labels not in (labels, labels_with(labels, card.background)):
+            raise TrainingDataError(
+                f"Results on a card must be of its own model, but {file} is of other classes than {card_of}."
+            )
+        if content is not None and result.get("content", content) != content:
+            raise TrainingDataError(
+                f"Results on a card must be of its own model, but {file} is of other clips than {card_of} began with."
             )
         seed = result.get("seed")
         if not isinstance(seed, int):

@@ -119,5 +119,7 @@ class Bar(tqdm):
 
     def show(self, row: Row) -> None:
         """Names the results of the last epoch from the next step on."""
-        text = f"epoch {row['epoch']:.0f}, train {row['train_top1']:.3f}, val {row['val_top1']:.3f}"
+        text = f"epoch {row['epoch']:.0f}, train {row['train_top1']:.3f}"
+        if math.isfinite(row["val_top1"]):  # otherwise nobody validates
+            text += f", val {row['val_top1']:.3f}"
         self.set_postfix_str(text, refresh=False)

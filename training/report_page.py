@@ -80,13 +80,14 @@ def _head(content: Content) -> str:
     if "left_out" in result:
         named = escaped(", ".join(result["left_out"]["labels"]))
         text += f" Not counted: {result['left_out']['clips']} clips of labels that it was not taught ({named})."
-    notice = ""
-    if result["trained_on_tested"]:
-        notice = (
-            '<p class="notice"><b>These numbers do not say how well new people are recognized.</b> The model was '
-            f"trained on people of this test side: {escaped(_listed(result['trained_on_tested']))}.</p>"
-        )
-    return f'<h1>{escaped(result["name"])}</h1>\n<p class="soft">{text}</p>\n{notice}'
+    shown = {"These numbers": result} | ({"The numbers beside them": content.twin} if content.twin else {})
+    notices = [
+        f'<p class="notice"><b>{numbers} do not say how well new people are recognized.</b> The model was '
+        f"trained on people of this test side: {escaped(_listed(of['trained_on_tested']))}.</p>"
+        for numbers, of in shown.items()
+        if of["trained_on_tested"]
+    ]
+    return "\n".join([f'<h1>{escaped(result["name"])}</h1>\n<p class="soft">{text}</p>', *notices])
 
 
 def _summary(content: Content) -> str:

@@ -66,10 +66,11 @@ def _warned(result: dict[str, Any]) -> list[str]:
 
 
 def _described(result: dict[str, Any]) -> str:
+    top5 = f"top-5 {result['top5']:.4f}   " if len(result["per_class"]) > 5 else ""  # of fewer classes always 1
     lines = [
         f"{result['model']} on {result['dataset']} {result['protocol']}, {result['samples']} clips",
-        f"  whole clips             top-1 {result['top1']:.4f}   macro F1 {result['macro_f1']:.4f}   "
-        f"top-5 {result['top5']:.4f}   calibration error {result['ece']:.4f}",
+        f"  whole clips             top-1 {result['top1']:.4f}   macro F1 {result['macro_f1']:.4f}   {top5}"
+        f"calibration error {result['ece']:.4f}",
         f"  windows of {result['span_s']:4.2f} s        top-1 {result['top1_live']:.4f}",
     ]
     lines += _warned(result)
@@ -84,7 +85,7 @@ def _described(result: dict[str, Any]) -> str:
             f"  after {100 * row['share']:3.0f} % ({row['frames']:5.1f} frames)  top-1 {row['top1']:.4f}"
             f"   of live windows {row['top1_live']:.4f}"
         )
-    for column, name in (("camera", "camera"), ("setup", "set-up")):
+    for column, name in (("subject", "person"), ("camera", "camera"), ("setup", "set-up")):
         groups = result[f"per_{column}"]
         lines += [
             f"  {name} {row[column]:<3} {row['samples']:6} clips    top-1 {row['top1']:.4f}"
@@ -97,7 +98,11 @@ def _described(result: dict[str, Any]) -> str:
     for row in result["confusions"]:
         lines.append(f"  {row['count']:4} x {row['truth']} taken for {row['answer']}")
     for row in result["wrong"][:1]:
-        lines += [f"  {len(result['wrong'])} wrong clips (--json lists them); the most certain one:", *row["open"]]
+        lines += [
+            f"  {len(result['wrong'])} wrong clips (--json lists them); the most certain one:",
+            f"  {row['source']}: {row['truth']} taken for {row['answer']} ({row['probability']:.2f})",
+            *row["open"],
+        ]
     return "\n".join(lines)
 
 
@@ -114,7 +119,8 @@ def _report(options: argparse.Namespace) -> None:
         provider=options.provider,
         command=options.typed,
     )
-    print(f"{options.output}: {result['samples']} clips, top-1 {result['top1']:.4f}, {len(result['wrong'])} wrong")
+    told = f"{options.output}: {result['samples']} clips, top-1 {result['top1']:.4f}, {len(result['wrong'])} wrong"
+    print("\n".join([told, *_warned(result)]))
 
 
 def _attention(options: argparse.Namespace) -> None:

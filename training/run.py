@@ -147,7 +147,10 @@ def start(
     facts = _facts(cache, protocol, split, seed=seed, command=command)
     label = label_of(settings.training)
     if label:
-        facts |= {"labels": list(labels_with(cache.labels, label)), "background": facts_of(background, label)}
+        facts |= {
+            "labels": list(labels_with(cache.labels, label)),
+            "background": facts_of(background, label, settings.training),
+        }
     if settings.training.leave_out:
         facts["left_out"] = list(settings.training.leave_out)
     # The folder appears when it is whole: one without run.json could be neither resumed nor started again.

@@ -88,8 +88,21 @@ def known_to(cache: Cache, card: ModelCard, *, model: Path) -> Cache:
     """
     view = taught_to(cache, card)
     if card.labels not in (view.labels, labels_with(view.labels, card.background)):
+        missing = [label for label in view.labels if label not in card.labels]
+        more = [label for label in card.labels if label not in (*view.labels, card.background)]
+        only = [
+            f"{_some(labels)} only in the {where}"
+            for labels, where in ((missing, "cache"), (more, "model"))
+            if labels
+        ]
         raise ModelContractError(
-            f"The model {model} must recognize the classes of {cache.dataset}, but it recognizes "
-            f"{len(card.labels)} others ({', '.join(card.labels[:3])} ...)."
+            f"The model {model} must recognize the classes of {cache.path}, but "
+            f"{' and '.join(only) or 'has them in another order'}."
         )
     return view
+
+
+def _some(labels: Sequence[str]) -> str:
+    named = ", ".join(f"'{label}'" for label in labels[:3])
+    more = f" and {len(labels) - 3} more" if len(labels) > 3 else ""
+    return f"{named}{more} {'is' if len(labels) == 1 else 'are'}"

@@ -86,6 +86,16 @@ def test_seeds_become_mean_and_deviation_beside_the_paper(tmp_path: Path) -> Non
     assert "--protocol xsub" not in text and "--data caches/ntu60 --protocol xview" in text
 
 
+def test_results_of_two_data_sets_of_one_name_are_no_one_figure(tmp_path: Path) -> None:
+    own = {"dataset": "folder", "protocol": "odd-even"}
+    files = [written(tmp_path, **own, seed=seed, content=content) for seed, content in ((0, "a"), (1, "b"), (2, "a"))]
+    assert "2 seeds" in compare([files[0], files[2], written(tmp_path, dataset="folder", content="b")])
+    with pytest.raises(TrainingDataError, match=r"but .*0\.json and .*1\.json are of others \(folder odd-even"):
+        compare(files)
+    older = written(tmp_path, **own, seed=3)  # which does not say
+    assert "2 seeds" in compare([files[0], older])
+
+
 def test_a_protocol_of_several_divisions_needs_all_of_them(tmp_path: Path) -> None:
     common = {"dataset": "uestc", "top1": 0.8}
     even = written(tmp_path, protocol="cv2-even", **common)

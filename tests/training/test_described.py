@@ -72,6 +72,7 @@ def test_a_file_of_something_else_is_refused_and_nothing_is_written(
         pytest.param([{"seed": 4}], "the seed of .*0.json is 4 and that of .* 3", id="another run"),
         pytest.param([{}, {"seed": 5, "attention": "s"}], "the attention of .*1.json", id="another one beside it"),
         pytest.param([{}, {"seed": 3}], "0.json and .*1.json are of seed 3", id="a run twice"),
+        pytest.param([{}, {"seed": 4, "per_class": {"a": {}, "b": {}}}], "1.json is of other classes", id="others"),
         pytest.param([{}, {"seed": 4}, {"seed": 5}], "", id="of three seeds"),
     ],
 )
@@ -93,6 +94,31 @@ def test_results_of_another_model_do_not_come_onto_a_card(
                 make()
         else:
             assert make().results["seeds"]["top1"]["runs"] == 3
+
+
+def test_results_on_other_clips_do_not_come_onto_the_card_of_a_run(model: Path, tmp_path: Path) -> None:
+    result = {"dataset": "synthetic", "protocol": "odd-even", "top1": 0.9, "macro_f1": 0.9, "top1_live": 0.8}
+    file = tmp_path / "result.json"
+    content = json.loads((model.parent / "run.json").read_text("utf-8"))["content"]
+    for found, is_refused in ((content, False), ("other", True)):
+        file.write_text(json.dumps(result | {"content": found}))
+        if is_refused:
+            with pytest.raises(TrainingDataError, match=r"result\.json is of other clips than the run .* began with"):
+                export(model.parent, tmp_path / "new.onnx", results=[file])
+        else:
+            export(model.parent, tmp_path / "new.onnx", results=[file])
+
+
+@pytest.mark.parametrize(("name", "value"), [("dataset", "machete"), ("protocol", "loso-1")])
+def test_streams_of_another_data_set_or_protocol_do_not_come_onto_a_card(
+    name: str, value: str, model: Path, tmp_path: Path
+) -> None:
+    own = {"dataset": "synthetic", "protocol": "odd-even", "engine": {}}
+    (tmp_path / "streams.json").write_text(json.dumps(own))
+    assert describe(model, streams=tmp_path / "streams.json").results["streams"] == own
+    (tmp_path / "streams.json").write_text(json.dumps(own | {name: value}))
+    with pytest.raises(TrainingDataError, match=rf"the {name} of .*streams\.json is"):
+        describe(model, streams=tmp_path / "streams.json")
 
 
 def read_card(file: Path) -> ModelCard:

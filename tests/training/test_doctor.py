@@ -300,4 +300,4 @@ def test_the_text_names_what_it_counts(sound: Cache) -> None:
     text = as_text(examine(sound))
     for part in ("synthetic, 60 clips", "20  squat", "Subjects  1: 15  2: 15", "loso-N", "45", "  nothing"):
         assert part in text
-    assert "all tracked all the time" in text
+    assert "all tracked in 99.5% of the frames or more" in text

@@ -11,8 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from live.recognizer import Recognizer
 from models.card import ModelCard
+from skeleton.errors import ModelContractError
 from skeleton.formats.table import open_recording
+from training import taught
 from training.__main__ import main
 from training.cache import Cache, open_cache
 from training.clip_windows import LIVE_STEP_S, duration_s, live_ends_s, live_window, whole_window
@@ -102,6 +105,24 @@ def test_counts_agree_with_each_other(result: dict, cache: Cache) -> None:
     mean = np.mean([row["top1"] for row in result["per_subject"]])  # both have as many clips
     assert mean == pytest.approx(result["top1"], abs=1e-4) and result["top5"] == 1.0
     assert result["attention"] == "st" and result["trained_on_tested"] == []
+
+
+@pytest.mark.parametrize(
+    ("labels", "sentence"),
+    [
+        pytest.param((0, 1), r"synthetic, but '.*' is only in the cache", id="fewer"),
+        pytest.param((0, 1, 2, "bow"), r"but 'bow' is only in the model", id="more"),
+        pytest.param(
+            (0, "bow", "nod", "wave", "turn"), "are only in the cache and .* and 1 more are only in the", id="both"
+        ),
+        pytest.param((1, 0, 2), "but has them in another order", id="order"),
+    ],
+)
+def test_a_model_of_other_classes_is_told_which(labels: tuple, sentence: str, model: Path, cache: Cache) -> None:
+    card = Recognizer(model, provider="cpu").card
+    names = tuple(cache.labels[label] if isinstance(label, int) else label for label in labels)
+    with pytest.raises(ModelContractError, match=sentence):
+        taught.known_to(cache, dataclasses.replace(card, labels=names), model=model)
 
 
 def test_results_are_told_apart_by_set_up_and_camera(

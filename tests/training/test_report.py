@@ -91,6 +91,13 @@ def test_a_report_needs_nothing_beside_it_and_nothing_in_it_runs(result: dict, t
     assert len(text) < 2_000_000
 
 
+def test_whoever_was_trained_on_people_who_test_is_named(result: dict, twin: dict) -> None:
+    text = _Reader(page(Content(result, twin | {"trained_on_tested": [2, 4]}))).text
+    assert "The numbers beside them do not say how well new people are recognized." in text and "2, 4" in text
+    assert "These numbers do not say" not in text
+    assert "These numbers do not say" in _Reader(page(Content(result | {"trained_on_tested": [2]}))).text
+
+
 def test_names_of_strangers_are_shown_as_they_stand(twin: dict) -> None:
     hostile = renamed(twin, HOSTILE)
     read = _Reader(
