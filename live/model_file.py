@@ -12,6 +12,7 @@ from pathlib import Path
 
 from skeleton.errors import ModelLoadError
 
+REMEDY = "Choose a model made by 'python -m training export'."
 LARGEST_FILE = 256 << 20
 """Bytes. The networks here have a few million weights: 10 MB."""
 DEEPEST = 64
@@ -37,15 +38,14 @@ def read_model(path: Path) -> bytes:
     Raises:
         ModelLoadError: No such file, too large, not ONNX, or with weights in another file.
     """
-    remedy = "Choose a model made by 'python -m training export'."
     try:
         if not path.is_file():
-            raise ModelLoadError(f"There is no model file '{path}'.", remedy=remedy)
+            raise ModelLoadError(f"There is no model file '{path}'.", remedy=REMEDY)
         size = path.stat().st_size
         if size > LARGEST_FILE:
             raise ModelLoadError(
                 f"A model file must be at most {LARGEST_FILE >> 20} MiB, but '{path}' has {size >> 20} MiB.",
-                remedy=remedy,
+                remedy=REMEDY,
             )
         data = path.read_bytes()
     except OSError as error:
@@ -53,12 +53,17 @@ def read_model(path: Path) -> bytes:
     try:
         is_complete = not _has_external_data(memoryview(data), "model", depth=0)
     except (ValueError, IndexError):
-        raise ModelLoadError(f"'{path}' is not an ONNX file, or is damaged.", remedy=remedy) from None
+        raise damaged(path) from None
     if not data:
-        raise ModelLoadError(f"'{path}' is not an ONNX file: it is empty.", remedy=remedy)
+        raise ModelLoadError(f"'{path}' is not an ONNX file: it is empty.", remedy=REMEDY)
     if not is_complete:
-        raise ModelLoadError(f"A model must be one file, but '{path}' keeps weights in another.", remedy=remedy)
+        raise ModelLoadError(f"A model must be one file, but '{path}' keeps weights in another.", remedy=REMEDY)
     return data
+
+
+def damaged(path: Path) -> ModelLoadError:
+    """Returns the error of a file that cannot be read as a model."""
+    return ModelLoadError(f"'{path}' is not an ONNX file, or is damaged.", remedy=REMEDY)
 
 
 def _has_external_data(message: memoryview, kind: str, *, depth: int) -> bool:

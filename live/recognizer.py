@@ -19,7 +19,7 @@ import numpy as np
 
 from live import runtime
 from live.cores import keep_to, pair_of_cores
-from live.model_file import read_model
+from live.model_file import damaged, read_model
 from live.view import ModelInfo, Recognition
 from models.card import INPUTS, OUTPUTS, ModelCard
 from skeleton.errors import ModelContractError, ModelLoadError
@@ -69,9 +69,12 @@ class Recognizer:
         self.warning: str | None = None
         self._session = self._start(data, provider=provider, cores=cores)
         self.provider = "CUDA" if CUDA in self._session.get_providers() else "CPU"
-        self.card = ModelCard.from_metadata(self._session.get_modelmeta().custom_metadata_map, file=self.file)
-        self._shapes = self._output_shapes()
-        self._check_signature()
+        try:
+            self.card = ModelCard.from_metadata(self._session.get_modelmeta().custom_metadata_map, file=self.file)
+            self._shapes = self._output_shapes()
+            self._check_signature()
+        except UnicodeDecodeError:  # the runtime hands out the card and the graph's names as they stand in the file
+            raise damaged(path) from None
         try:
             self._warm_up()
         except ModelContractError as error:  # a card that cannot carry out the graph shows in the first run alone

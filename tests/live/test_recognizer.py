@@ -201,6 +201,18 @@ def test_a_spoiled_model_is_refused_in_one_sentence(
 
 
 @pytest.mark.parametrize(
+    "text",
+    [b"right hand up", b"model_card", b"embedding"],
+    ids=["a label of the card", "the key of the card", "the name of an output"],
+)
+def test_a_text_with_a_damaged_byte_is_a_damaged_file(tmp_path: Path, text: bytes) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(tiny_model.build().SerializeToString().replace(text, b"\xff" + text[1:]))
+    with pytest.raises(ModelLoadError, match=r"m\.onnx' is not an ONNX file, or is damaged\. Choose a model"):
+        Recognizer(path, provider="cpu")
+
+
+@pytest.mark.parametrize(
     "change",
     [
         {"frames": 7},
