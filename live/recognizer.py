@@ -241,9 +241,7 @@ class Recognizer:
         try:
             with runtime.quiet(self._runtime):
                 # Its own fall-back to the CPU prints and says nothing to the program: ours is in _start.
-                return self._runtime.InferenceSession(
-                    data, options, providers=providers, enable_fallback=int(providers == [CPU])
-                )
+                return self._runtime.InferenceSession(data, options, providers=providers, enable_fallback=0)
         except _errors(self._runtime) as error:
             if CUDA in providers:
                 raise ModelLoadError(f"CUDA cannot be used: {_first_line(error)}.", remedy=CUDA_REMEDY) from error

@@ -212,6 +212,16 @@ def test_a_text_with_a_damaged_byte_is_a_damaged_file(tmp_path: Path, text: byte
         Recognizer(path, provider="cpu")
 
 
+def test_the_terminal_stays_clean_while_a_damaged_model_fails(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(tiny_model.build().SerializeToString().replace(b"Greater", b"Grea\xffer"))
+    with pytest.raises(ModelLoadError, match=r"ONNX Runtime cannot load 'm\.onnx'"):
+        Recognizer(path, provider="cpu")
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize(
     "change",
     [
