@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import helper
+from onnx import helper, numpy_helper
 
 from live import model_file
 from live.recognizer import CPU, CUDA, Recognizer
@@ -152,6 +152,51 @@ def external_in_a_constant(model: onnx.ModelProto) -> None:
     model.graph.node.append(helper.make_node("Constant", [], ["unused"], value=tensor))
 
 
+def looped() -> onnx.NodeProto:
+    """A node that would turn 2^62 times."""
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["still"])],
+        "body",
+        [
+            helper.make_tensor_value_info("turn", onnx.TensorProto.INT64, []),
+            helper.make_tensor_value_info("go", onnx.TensorProto.BOOL, []),
+        ],
+        [helper.make_tensor_value_info("still", onnx.TensorProto.BOOL, [])],
+    )
+    return helper.make_node("Loop", ["turns", "yes"], [], body=body)
+
+
+def endless(model: onnx.ModelProto) -> None:
+    model.graph.initializer.append(numpy_helper.from_array(np.int64(2**62), "turns"))
+    model.graph.initializer.append(numpy_helper.from_array(np.bool_(True), "yes"))
+    model.graph.node.append(looped())
+
+
+def endless_in_a_function(model: onnx.ModelProto) -> None:
+    opset = helper.make_opsetid("", 18)
+    model.functions.append(helper.make_function("own", "Turn", ["turns", "yes"], [], [looped()], [opset]))
+
+
+def endless_as_a_default(model: onnx.ModelProto) -> None:
+    opset, body = helper.make_opsetid("", 18), looped().attribute[0]
+    model.functions.append(helper.make_function("own", "Turn", [], [], [], [opset], attribute_protos=[body]))
+
+
+def several_graphs(model: onnx.ModelProto) -> None:
+    branches = [looped().attribute[0].g] * 2
+    model.graph.node.append(helper.make_node("Either", [], [], domain="own", branches=branches))
+
+
+def doubling_functions(model: onnx.ModelProto) -> None:
+    """Each calls the one before twice: 2^40 nodes in all."""
+    opsets, name = [helper.make_opsetid("", 18), helper.make_opsetid("own", 1)], "Relu"
+    for number in range(40):
+        domain = "own" if number else ""
+        nodes = [helper.make_node(name, [a], [b], domain=domain) for a, b in (("x", "half"), ("half", "y"))]
+        name = f"Double{number}"
+        model.functions.append(helper.make_function("own", name, ["x"], ["y"], nodes, opsets))
+
+
 def fixed_batch(model: onnx.ModelProto) -> None:
     for item in model.graph.input:
         item.type.tensor_type.shape.dim[0].dim_value = 1
@@ -174,6 +219,11 @@ def renamed_output(model: onnx.ModelProto) -> None:
     [
         pytest.param(external, ModelLoadError, "must be one file", id="weights in another file"),
         pytest.param(external_in_a_constant, ModelLoadError, "must be one file", id="a constant in another file"),
+        pytest.param(endless, ModelLoadError, "must hold no loops, branches or functions", id="a loop"),
+        pytest.param(endless_in_a_function, ModelLoadError, "must hold no loops", id="a loop in a function"),
+        pytest.param(endless_as_a_default, ModelLoadError, "must hold no loops", id="a default of a function"),
+        pytest.param(several_graphs, ModelLoadError, "must hold no loops", id="an attribute of several graphs"),
+        pytest.param(doubling_functions, ModelLoadError, "or functions", id="functions without end"),
         pytest.param(fixed_batch, ModelContractError, "must be dynamic", id="fixed batch"),
         pytest.param(unnormalized, ModelContractError, "sum to 1", id="scores that are no probabilities"),
         pytest.param(not_finite, ModelContractError, "finite numbers", id="numbers that are none"),
@@ -287,6 +337,19 @@ def _nested(depth: int) -> bytes:
     for _ in range(depth):
         data = message(1, message(5, message(6, data)))
     return message(7, data)
+
+
+def test_a_field_number_that_is_cut_to_another_hides_nothing(tmp_path: Path) -> None:
+    model = tiny_model.build()
+    graph = onnx.GraphProto()
+    graph.node.append(looped())
+    hidden = graph.SerializeToString()
+    assert len(hidden) < 128
+    key = bytes([7 << 3 | 2 | 0x80, 0x80, 0x80, 0x80, 0x10])  # the model's graph, and bit 32
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model.SerializeToString() + key + bytes([len(hidden)]) + hidden)
+    with pytest.raises(ModelLoadError, match="is damaged"):
+        Recognizer(path, provider="cpu")
 
 
 def test_every_truncation_of_a_model_is_refused_without_a_crash(tmp_path: Path) -> None:
