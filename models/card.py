@@ -28,6 +28,8 @@ SCHEMA = 1
 LARGEST_EMBEDDING = 4096
 """Numbers of a feature center: beyond any hidden layer of ours; it bounds what a card can ask for."""
 LARGEST_FEATURE = 1e6
+LARGEST_ATTENTION, NARROWEST_ATTENTION = 1e6, 1e-6
+"""Of ``attention_range``: weights of a trained network are near 1, and whoever paints divides by the width."""
 INPUTS = {"joints": "joints", "seen": "seen"}
 OUTPUTS = {
     "probabilities": "probabilities",
@@ -209,8 +211,16 @@ def _problem(values: dict[str, Any]) -> str:
     if not (_is_number(enter) and _is_number(leave) and 0 <= leave <= enter <= 1):
         return f"thresholds must satisfy 0 <= exit <= enter <= 1, found exit {leave!r}, enter {enter!r}"
     span = values.get("attention_range", [0.0, 1.0])
-    if not (isinstance(span, list) and len(span) == 2 and all(map(_is_number, span)) and span[0] < span[1]):
-        return f"attention_range must be two increasing numbers, found {span!r}"
+    if not (
+        isinstance(span, list)
+        and len(span) == 2
+        and all(_is_number(end) and 0 <= end <= LARGEST_ATTENTION for end in span)
+        and span[1] - span[0] >= NARROWEST_ATTENTION
+    ):
+        return (
+            f"attention_range must be two increasing numbers from 0 to {LARGEST_ATTENTION:g}, "
+            f"at least {NARROWEST_ATTENTION:g} apart, found {span!r}"
+        )
     return _problem_of_thresholds(values, enter=enter, leave=leave) or _problem_of_unknown(values)
 
 

@@ -142,6 +142,14 @@ def test_a_card_that_lacks_something_names_it(key: str) -> None:
         ({"attention_range": [0.5, 0.5]}, "attention_range must be"),
         ({"attention_range": [0, float("nan")]}, "attention_range must be"),
         ({"attention_range": "0..1"}, "attention_range must be"),
+        ({"attention_range": [0, float("inf")]}, "attention_range must be two increasing numbers from 0 to 1e"),
+        ({"attention_range": [0, 1e308]}, "attention_range must be"),
+        ({"attention_range": [0, 10**400]}, "attention_range must be"),
+        ({"attention_range": [-1, 1]}, "attention_range must be"),
+        ({"attention_range": [0, 5e-324]}, "at least 1e-06 apart"),
+        ({"attention_range": [0.5, 0.5000001]}, "at least 1e-06 apart"),
+        ({"span_s": 10**400}, "span_s must be"),
+        ({"feature_centers": [[10**400]] * 5}, "must hold numbers from -1e"),
     ],
 )
 def test_a_card_whose_values_contradict_the_contract_is_refused(changes: dict, complaint: str) -> None:
