@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import unicodedata
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -137,6 +138,11 @@ class ModelCard:
         """
         try:
             values = json.loads(text)
+            json.dumps(values, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:  # JSON can spell half a character: "\\ud800"
+            raise ModelContractError(
+                f"{file}: in the model card, texts must be encodable as UTF-8, found {error.object[error.start]!r}."
+            ) from None
         except (ValueError, RecursionError):
             values = None
         if not isinstance(values, dict):
@@ -173,11 +179,23 @@ class ModelCard:
         return cls.from_json(metadata[METADATA_KEY], file=file)
 
 
+def is_name(text: str) -> bool:
+    """Whether a text can be a label, which people read and tables hold: not blank, without control characters."""
+    return bool(text.strip()) and not _has_controls(text)
+
+
+def _has_controls(text: str) -> bool:
+    """Whether a text has what no font shows and a table cannot hold; the joiners of many scripts are fine."""
+    return any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text)
+
+
 def _problem(values: dict[str, Any]) -> str:
     """What is wrong with a card's values, or an empty string."""
 
     def is_names(value: Any) -> bool:
-        return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
+        return (
+            isinstance(value, list) and bool(value) and all(isinstance(item, str) and is_name(item) for item in value)
+        )
 
     wanted = {"a text": str, "true or false": bool, "an object": dict}
     kinds = dict.fromkeys(("name", "network", "layout", "license", "background"), "a text")
@@ -186,9 +204,12 @@ def _problem(values: dict[str, Any]) -> str:
     for key, kind in kinds.items():
         if key in values and not isinstance(values[key], wanted[kind]):
             return f"{key} must be {kind}, found {type(values[key]).__name__}"
+    for key in ("name", "network", "layout"):
+        if _has_controls(values[key]):
+            return f"{key} must have no control characters, found {values[key]!r}"
     for key in ("labels", "joints"):
         if not is_names(values[key]) or len(set(values[key])) != len(values[key]):
-            return f"{key} must be a list of different names"
+            return f"{key} must be a list of different names of visible characters"
     for key, low, high in (("frames", 2, 1000), ("persons", 1, 2)):
         value = values.get(key, low)
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models.card import is_name
 from models.network import NetworkConfig
 from models.table import NETWORKS
 from skeleton import config
@@ -176,7 +177,7 @@ class TrainingConfig:
             raise ValueError(f"lag_s must be at most span_s, found {self.lag_s} and {self.span_s}")
         if self.stream_share and not self.lag_s:  # the card's 0 says that the answer is about the window's middle
             raise ValueError("lag_s must be above 0 where stream_share is: the very end of a window decides nothing")
-        if not self.background_label.strip():
+        if not is_name(self.background_label):
             raise ValueError("background_label must be a word")
         if self.patience and not self.validation_subjects:
             raise ValueError("patience needs validation_subjects, at least 1: without validation nothing is better")

@@ -43,7 +43,7 @@ def test_what_it_says_of_background_and_unknown_survives_too() -> None:
 
 
 def test_names_beyond_ascii_stay_readable() -> None:
-    wanted = card(config(), labels=("挥手", "Händeklatschen", "прыжок", "d", "e"))
+    wanted = card(config(), labels=("挥手", "Händeklatschen", "прыжок", "می‌دود", "👋🏽"))  # with a joiner of no width
     assert "挥手" in wanted.to_json()
     assert ModelCard.from_json(wanted.to_json(), file="m.onnx").labels == wanted.labels
 
@@ -94,6 +94,17 @@ def test_a_card_that_lacks_something_names_it(key: str) -> None:
         ({"labels": "wave"}, "labels must be a list"),
         ({"labels": ["wave", "wave"]}, "labels must be a list of different names"),
         ({"labels": ["wave", 7]}, "labels must be a list"),
+        ({"labels": ["wave", ""]}, "labels must be a list of different names of visible characters"),
+        ({"labels": ["wave", " "]}, "labels must be a list"),
+        ({"labels": ["wave", "kick\0"]}, "labels must be a list"),
+        ({"labels": ["wave", "\x1b[31mkick"]}, "labels must be a list"),
+        ({"labels": ["wave", "two\nlines"]}, "labels must be a list"),
+        ({"labels": ["wave", "kick \ud800"]}, "texts must be encodable as UTF-8, found"),
+        ({"name": "tiny \ud800"}, "texts must be encodable as UTF-8"),
+        ({"license": "\udcff"}, "texts must be encodable as UTF-8"),
+        ({"trained_on": {"people": {"\ud800": ["\ud800"]}}}, "texts must be encodable as UTF-8"),
+        ({"name": "tiny\0"}, "name must have no control characters"),
+        ({"layout": "kinect\x9bv2"}, "layout must have no control characters"),
         ({"joints": {"SpineBase": 0}}, "joints must be a list"),
         ({"frames": 1}, "frames must be a whole number from 2 to 1000"),
         ({"frames": 1001}, "frames must be"),

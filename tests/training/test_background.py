@@ -239,8 +239,9 @@ def test_a_background_that_cannot_be_used_is_refused_in_a_sentence(
     (only / "cache.json").write_text(json.dumps(twin))
     with pytest.raises(TrainingDataError, match="must show people who may train"):
         windows(synthetic, only)
-    with pytest.raises(ConfigError, match="background_label"):
-        config.load(assignments=["background_label=' '"])
+    for label in (" ", "\\u0007"):
+        with pytest.raises(ConfigError, match="background_label must be a word"):
+            config.load(assignments=[f'background_label="{label}"'])
 
 
 @pytest.mark.parametrize(

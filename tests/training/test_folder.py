@@ -381,6 +381,11 @@ def rows(*lines: str, header: str = "file,label,subject,start,end") -> Callable[
         pytest.param(rows(r"C:\x.csv,a,1,,"), "must lie within the folder", id="path of another drive"),
         pytest.param(rows(",a,1,,"), "must lie within the folder", id="no path"),
         pytest.param(link_out, "must lie within the folder", id="link that leads out"),
+        pytest.param(
+            rows("bow/anna_1.mcap,\x1b[31mwave,1,,"),
+            r"A label must have no control characters, but .* '\\x1b\[31mwave'",
+            id="a label that colors the terminal",
+        ),
         pytest.param(rows("bow/anna_1.mcap,,1,,"), "line 2: the column label must say", id="no label"),
         pytest.param(rows("bow/anna_1.mcap,a,,,"), "line 2: the column subject must say", id="no person"),
         pytest.param(rows("bow/anna_1.mcap,a"), "line 2: the column subject must say", id="a short line"),

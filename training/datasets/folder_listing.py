@@ -27,6 +27,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from models.card import is_name
 from skeleton.errors import TrainingDataError
 from skeleton.formats.table import FORMATS
 from training.datasets.archive import MOST_MEMBERS
@@ -69,12 +70,17 @@ def parts_of(root: Path) -> list[Part]:
 
     Raises:
         TrainingDataError: No folder, an empty one, a name or a line that does not say what must be known, a path that
-            leads out of the folder, or two spellings of one label or person.
+            leads out of the folder, a label with control characters, or two spellings of one label or person.
     """
     if not root.is_dir():
         raise TrainingDataError(f"One's own recordings must lie in a folder, but {root} is none.")
     table = root / TABLE
     parts = list(_from_table(root, table) if table.is_file() else _from_names(root))
+    bad = next((part.label for part in parts if not is_name(part.label)), None)
+    if bad is not None:  # the card of a model must name it
+        raise TrainingDataError(
+            f"A label must have no control characters, but {root} has {bad!r}.", remedy="Rename it."
+        )
     _check_spelling(root, "label", (part.label for part in parts))
     _check_spelling(root, "person", (part.subject for part in parts))
     return parts
