@@ -5,7 +5,8 @@
 
 Standard library only. A virtual environment that is already active is used as it is; otherwise ``.venv`` beside
 this file is made. On Debian and Ubuntu Qt needs a few system libraries: as root they are installed with apt-get,
-otherwise the one command that does it is printed. Anything after ``run`` or ``test`` goes to the app or to pytest.
+otherwise the one command that does it is printed. Anything after ``run`` or ``test`` goes to the app or to pytest;
+the app finds files from where you are, pytest from this folder.
 """
 
 from __future__ import annotations
@@ -48,11 +49,9 @@ def install_and_start(task: str, rest: list[str]) -> int:
     if not install(python, HERE / REQUIREMENTS[task]):
         return complain("The packages could not be installed; pip's message stands above.")
     install_system_libraries(task)
-    if task == "run":
-        command = [python, str(HERE / "run_app.py"), *rest]
-    else:
-        command = [python, "-m", "pytest", *rest]
-    return subprocess.run(command, cwd=HERE, check=False).returncode
+    if task == "run":  # where the user is: the files of the command line are meant from there
+        return subprocess.run([python, str(HERE / "run_app.py"), *rest], check=False).returncode
+    return subprocess.run([python, "-m", "pytest", *rest], cwd=HERE, check=False).returncode
 
 
 def complain(sentence: str, remedy: str = "") -> int:
