@@ -43,9 +43,7 @@ def install_and_start(task: str, rest: list[str]) -> int:
         return complain(f"Python 3.10 to 3.13 is needed, this is {found}.")
     python = environment()
     if python is None:
-        return complain(
-            "Python could not make a virtual environment.", "On Debian and Ubuntu: apt-get install python3-venv"
-        )
+        return 1
     if not install(python, HERE / REQUIREMENTS[task]):
         return complain("The packages could not be installed; pip's message stands above.")
     install_system_libraries(task)
@@ -60,17 +58,34 @@ def complain(sentence: str, remedy: str = "") -> int:
 
 
 def environment() -> str | None:
-    """Returns the Python of the active virtual environment, or of .venv beside this file, made if need be."""
+    """Returns the Python of the active virtual environment, or of .venv beside this file, made if need be.
+
+    None when there is none: it was said why.
+    """
     if sys.prefix != sys.base_prefix:
         return sys.executable
     folder = HERE / ".venv"
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if not python.exists() or subprocess.run([python, "-m", "pip", "--version"], capture_output=True).returncode:
+    if os.path.lexists(folder) and not folder.is_dir():
+        complain(f"'{folder}' must be a folder, but is none.", "Move it away.")
+        return None
+    python = str(folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+    if not has_pip(python):
         print(f"Making a virtual environment in {folder}", file=sys.stderr)
-        if subprocess.run([sys.executable, "-m", "venv", str(folder)], check=False).returncode:
+        if subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=False).returncode:
             shutil.rmtree(folder, ignore_errors=True)
+            complain(
+                "Python could not make a virtual environment.", "On Debian and Ubuntu: apt-get install python3-venv"
+            )
             return None
-    return str(python)
+    return python
+
+
+def has_pip(python: str) -> bool:
+    """Whether a Python is there, runs and has pip; one whose folder was moved or half made does not."""
+    try:
+        return not subprocess.run([python, "-m", "pip", "--version"], capture_output=True).returncode
+    except OSError:
+        return False
 
 
 def install(python: str, requirements: Path) -> bool:
