@@ -9,15 +9,14 @@ otherwise the one command that does it is printed. Anything after ``run`` or ``t
 the app finds files from where you are, pytest from this folder.
 """
 
-from __future__ import annotations
+# Python 3.6 must be able to read this file, so that it can say which one is needed: annotations of newer ones stand
+# in quotes, and the app's own modules are imported after that.
 
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-
-from app import preflight
 
 HERE = Path(__file__).resolve().parent
 OLDEST, NEWEST = (3, 10), (3, 13)
@@ -26,7 +25,7 @@ TEST_PACKAGES = {"Xvfb": "xvfb", "xdotool": "xdotool", "readelf": "binutils"}
 """Programs that the app's tests use, and the Debian package of each."""
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: "list[str]") -> int:
     if not arguments or arguments[0] not in REQUIREMENTS:
         print(__doc__)
         return 2
@@ -36,7 +35,7 @@ def main(arguments: list[str]) -> int:
         return complain("Interrupted.")
 
 
-def install_and_start(task: str, rest: list[str]) -> int:
+def install_and_start(task: str, rest: "list[str]") -> int:
     """Installs what ``task`` needs, hands ``rest`` on to the app or to pytest, and returns the exit code."""
     if not OLDEST <= sys.version_info[:2] <= NEWEST:
         found = ".".join(map(str, sys.version_info[:3]))
@@ -57,7 +56,7 @@ def complain(sentence: str, remedy: str = "") -> int:
     return 1
 
 
-def environment() -> str | None:
+def environment() -> "str | None":
     """Returns the Python of the active virtual environment, or of .venv beside this file, made if need be.
 
     None when there is none: it was said why.
@@ -99,6 +98,8 @@ def install_system_libraries(task: str) -> None:
     """Installs what Qt wants from Debian's packages, or prints the command; the app checks again by itself."""
     if not sys.platform.startswith("linux") or shutil.which("apt-get") is None:
         return
+    from app import preflight
+
     packages = missing_packages(task)
     if not packages:
         return
@@ -112,8 +113,10 @@ def install_system_libraries(task: str) -> None:
         subprocess.run(command, check=False, stdout=subprocess.DEVNULL, env=environment)
 
 
-def missing_packages(task: str) -> list[str]:
+def missing_packages(task: str) -> "list[str]":
     """Returns the Debian packages that ``task`` needs and this machine lacks."""
+    from app import preflight
+
     display = preflight.find_display()
     packages = preflight.missing_libraries("xcb" if task == "test" else display.platform or "offscreen")
     if not any(Path("/usr/share/fonts").rglob("*.[ot]tf")):

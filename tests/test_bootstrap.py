@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 import bootstrap
+
+REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 @pytest.mark.parametrize("moment", ["environment", "install", "install_system_libraries", "run"])
@@ -26,6 +29,26 @@ def test_an_interruption_ends_in_a_sentence_whenever_it_comes(
     monkeypatch.setattr(bootstrap.subprocess if moment == "run" else bootstrap, moment, interrupted)
     assert bootstrap.main(["run"]) == 1
     assert capsys.readouterr().err == "error: Interrupted.\n"
+
+
+OLD_PYTHON = """
+import pathlib, runpy, shutil, subprocess, sys
+sys.version_info = (3, 6, 9, "final", 0)
+sys.argv = ["bootstrap.py", "run"]
+sys.modules["app"] = None
+functions = {"list": lambda items: [*items], "str": lambda value: f"{value}"}  # which are no types of an annotation
+runpy.run_path("bootstrap.py", init_globals=functions, run_name="__main__")
+"""
+
+
+def test_an_old_python_is_told_which_one_is_needed() -> None:
+    command = [sys.executable, "-c", OLD_PYTHON]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.stderr == "error: Python 3.10 to 3.13 is needed, this is 3.6.9.\n"
+    assert done.returncode == 1
+    source = (REPOSITORY / "bootstrap.py").read_text(encoding="utf-8")
+    ast.parse(source, feature_version=(3, 7))  # the oldest that all our Pythons can play
+    assert "__future__" not in source  # 3.6 does not know its annotations
 
 
 @pytest.mark.parametrize("task", ["run", "test"])
