@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import struct
 import zipfile
 from pathlib import Path
@@ -179,6 +181,94 @@ def test_a_size_that_the_directory_lies_about_is_caught(tmp_path: Path) -> None:
     path.write_bytes(content)
     with archive.open_files(path) as source, pytest.raises(TrainingDataError, match="cannot be unpacked"):
         source.read(POSITIONS)
+
+
+def several(path: Path, *, method: int = zipfile.ZIP_DEFLATED) -> Path:
+    """An archive of four files of noise, which packs to nothing less."""
+    with zipfile.ZipFile(path, "w", method) as target:
+        for name in "abcd":
+            target.writestr(name, np.random.default_rng(ord(name)).bytes(1000))
+    return path
+
+
+def test_an_archive_with_a_hole_is_read_where_it_is_whole(tmp_path: Path) -> None:
+    path = several(tmp_path / "data.zip")
+    content = path.read_bytes()
+    path.write_bytes(content[:1200] + content[1900:])
+    with archive.open_files(path) as source:
+        assert all(len(source.read(name)) == 1000 for name in "cd")
+        for name in "ab":
+            with pytest.raises(TrainingDataError, match=f"'{name}' cannot be unpacked .* Download it again"):
+                source.read(name)
+
+
+def test_a_hole_in_a_data_set_is_a_row_of_what_is_refused(real_data: Path, tmp_path: Path) -> None:
+    content = (real_data / "kinect-multitrack" / "kinect-multitrack.zip").read_bytes()
+    (tmp_path / "data.zip").write_bytes(content[:1000] + content[3000:])
+    data_set = DATASETS["kinect-multitrack"]
+    rows = data_set.look(tmp_path / "data.zip", data_set.options()).refused
+    refused = [row for row in rows if ".zip" in row.reason]
+    assert len(refused) == 1 and f"'{refused[0].file}' cannot be unpacked" in refused[0].reason
+
+
+@pytest.mark.parametrize(
+    ("method", "damage"),
+    [
+        pytest.param(zipfile.ZIP_DEFLATED, {40: b"x" * 200}, id="deflate"),
+        pytest.param(zipfile.ZIP_BZIP2, {40: b"x" * 200}, id="bzip2"),
+        pytest.param(zipfile.ZIP_LZMA, {40: b"x" * 200}, id="lzma"),
+        pytest.param(zipfile.ZIP_DEFLATED, {7: b"\x08", 30: b"\xff"}, id="a name in bytes that are no UTF-8"),
+    ],
+)
+def test_a_damaged_file_of_an_archive_is_one_sentence(tmp_path: Path, method: int, damage: dict[int, bytes]) -> None:
+    path = several(tmp_path / "data.zip", method=method)
+    content = bytearray(path.read_bytes())
+    for at, changed in damage.items():
+        content[at : at + len(changed)] = changed
+    path.write_bytes(content)
+    with archive.open_files(path) as source, pytest.raises(TrainingDataError, match="'a' cannot be unpacked"):
+        source.read("a")
+
+
+def test_a_disk_that_fails_is_told_from_a_damaged_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", fail)
+    sentence = f"'a' cannot be read .{os.strerror(errno.EIO)}"
+    several(tmp_path / "data.zip")
+    with archive.open_files(tmp_path / "data.zip") as source, pytest.raises(TrainingDataError, match=sentence):
+        source.read("a")
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_name_that_an_archive_has_twice_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "data.zip", "w") as target:
+        for name, content in ((POSITIONS, lines(3)), (ANGLES, lines(3)), (POSITIONS, lines(4))):
+            target.writestr(name, content)
+    with archive.open_files(tmp_path / "data.zip") as source:
+        assert len(source.read(ANGLES)) > 0
+        with pytest.raises(TrainingDataError, match="' is there twice"):
+            source.read(POSITIONS)
+
+
+def test_an_archive_with_backslashes_has_the_same_files(tmp_path: Path) -> None:
+    members = {"Kinect\\": b"", GESTURE.replace("/", "\\"): gesture()}
+    [clip] = machete.MACHETE.clips(zipped(tmp_path / "data.zip", members))
+    assert clip.item.name == GESTURE and len(clip.times_s) == 2
+
+
+def test_an_encrypted_file_is_one_sentence(tmp_path: Path) -> None:
+    path = several(tmp_path / "data.zip")
+    content = bytearray(path.read_bytes())
+    for header, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.find(header) + at] |= 1
+    path.write_bytes(content)
+    with archive.open_files(path) as source:
+        with pytest.raises(TrainingDataError) as caught:
+            source.read("a")
+        assert str(caught.value) == f"{path}: the file 'a' is encrypted; unpack it first."
+        assert len(source.read("b")) == 1000
 
 
 def test_every_mirrored_label_is_a_label() -> None:

@@ -9,6 +9,7 @@ import stat
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -23,6 +24,19 @@ LARGEST_RATIO = 200
 """Unpacked bytes a packed byte; skeleton text packs about 3 to 1, all-zero frames about 50 to 1."""
 RATIO_FREE_SIZE = 1 << 16
 """Bytes below which the ratio says nothing."""
+DOWNLOAD_AGAIN = "Download it again, or choose another."
+_ENCRYPTED = 1
+"""Bit of a member's flags."""
+_DAMAGES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+    UnicodeDecodeError,
+)
+"""What reading a damaged member may raise."""
 
 
 class Files(ABC):
@@ -64,10 +78,8 @@ class Files(ABC):
     def _read(self, name: str) -> bytes:
         """At most ``LARGEST_MEMBER`` + 1 bytes of a file."""
 
-    def _refused(self, name: str, problem: str) -> TrainingDataError:
-        return TrainingDataError(
-            f"{self.path}: the file '{name}' {problem}.", remedy="Download it again, or choose another."
-        )
+    def _refused(self, name: str, problem: str, *, remedy: str = DOWNLOAD_AGAIN) -> TrainingDataError:
+        return TrainingDataError(f"{self.path}: the file '{name}' {problem}.", remedy=remedy)
 
 
 class Archive(Files):
@@ -75,18 +87,29 @@ class Archive(Files):
 
     def __init__(self, path: Path, zipped: zipfile.ZipFile) -> None:
         self._zipped = zipped
-        self._infos = {info.filename: info for info in zipped.infolist() if not info.is_dir()}
+        named = [(info.filename.replace("\\", "/"), info) for info in zipped.infolist()]  # "\\": some Windows tools
+        self._infos = {name: info for name, info in named if not name.endswith("/")}
+        self._counts = Counter(name for name, _ in named)
         super().__init__(path, {name: info.file_size for name, info in self._infos.items()})
 
     def _read(self, name: str) -> bytes:
         info = self._infos[name]
+        if self._counts[name] > 1:
+            raise self._refused(name, "is there twice", remedy="Make the archive anew with the one that is right.")
+        if info.flag_bits & _ENCRYPTED:
+            raise self._refused(name, "is encrypted; unpack it first", remedy="")
         if info.file_size > RATIO_FREE_SIZE and info.file_size > LARGEST_RATIO * max(info.compress_size, 1):
             raise self._refused(name, f"would unpack to more than {LARGEST_RATIO} times its packed size")
+        if not 0 <= info.header_offset < self._zipped.start_dir:  # bytes before it are missing
+            raise self._refused(name, "cannot be unpacked (the archive is not whole)")
         try:
             with self._zipped.open(info) as member:
                 return member.read(LARGEST_MEMBER + 1)  # the size in the directory may be a lie
-        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError) as error:
+        except _DAMAGES as error:
             raise self._refused(name, f"cannot be unpacked ({error})") from None
+        except OSError as error:
+            what = "read" if error.errno else "unpacked"  # bzip2 has no error of its own for damaged bytes
+            raise self._refused(name, f"cannot be {what} ({error.strerror or error})") from None
 
 
 class Folder(Files):
