@@ -338,10 +338,16 @@ def foreign_layout(root: Path) -> None:
         record(root / name, walking_recording(frames=5, layout=layout))
 
 
-def link_out(root: Path) -> None:
-    os.symlink(root.parent / "secret.csv", root / "in.csv")
-    record(root.parent / "secret.csv")
-    table(root, "in.csv,x,1,,")
+def linked(name: str, target: str, *lines: str) -> Callable[[Path], None]:
+    """A link in the folder; beside the folder lies a recording. With lines, a table too."""
+
+    def apply(root: Path) -> None:
+        record(root.parent / "wide" / "anna_9.csv")
+        os.symlink(target, root / name)
+        if lines:
+            table(root, *lines)
+
+    return apply
 
 
 def rows(*lines: str, header: str = "file,label,subject,start,end") -> Callable[[Path], None]:
@@ -380,7 +386,31 @@ def rows(*lines: str, header: str = "file,label,subject,start,end") -> Callable[
         pytest.param(rows("/etc/passwd,a,1,,"), "must lie within the folder", id="absolute path"),
         pytest.param(rows(r"C:\x.csv,a,1,,"), "must lie within the folder", id="path of another drive"),
         pytest.param(rows(",a,1,,"), "must lie within the folder", id="no path"),
-        pytest.param(link_out, "must lie within the folder", id="link that leads out"),
+        pytest.param(
+            linked("in.csv", "../wide/anna_9.csv", "in.csv,x,1,,"),
+            "line 2: a recording must lie within the folder, but 'in.csv' leads out of it by a link.*Copy",
+            id="link that leads out",
+        ),
+        pytest.param(
+            linked("in", "../wide", "in/anna_9.csv,x,1,,"),
+            "'in/anna_9.csv' leads out of it by a link",
+            id="to a folder",
+        ),
+        pytest.param(
+            linked("loop.csv", "loop.csv", "loop.csv,x,1,,"), "'loop.csv' is a link that leads nowhere", id="loop"
+        ),
+        pytest.param(
+            linked("wave/anna_9.csv", "../../wide/anna_9.csv"),
+            "own: a recording must lie within the folder, but 'wave/anna_9.csv' leads out of it by a link",
+            id="no table, link that leads out",
+        ),
+        pytest.param(linked("wide", "../wide"), "'wide/anna_9.csv' leads out", id="no table, link to a folder"),
+        pytest.param(
+            linked("wave/anna_9.csv", "anna_9.csv"),
+            "own: .*'wave/anna_9.csv' is a link that leads nowhere",
+            id="no table, loop",
+        ),
+        pytest.param(linked("wave/anna_9.csv", "gone.csv"), "leads nowhere", id="no table, link to nothing"),
         pytest.param(
             rows("bow/anna_1.mcap,\x1b[31mwave,1,,"),
             r"A label must have no control characters, but .* '\\x1b\[31mwave'",
@@ -399,6 +429,21 @@ def rows(*lines: str, header: str = "file,label,subject,start,end") -> Callable[
             rows(header="file,label,label,subject"), "name each column once, but has label twice", id="column twice"
         ),
         pytest.param(rows(*2 * ["bow/anna_1.mcap,a,1,0,0.5"]), "is listed again", id="a line twice"),
+        pytest.param(
+            rows("", 'bow/anna_1.mcap,"a,1,0,0.1', "bow/anna_1.mcap,a,1,0.1,0.2", 'bow/anna_1.mcap,b",1,0.2,0.3'),
+            "labels.csv, line 3: a quote must be closed on its line, but one is not",
+            id="a quote that a later line closes",
+        ),
+        pytest.param(
+            lambda root: (root / "labels.csv").write_text('file,label,subject\nbow/anna_1.mcap,a,"1'),
+            "line 2: a quote must be closed",
+            id="a quote that nothing closes",
+        ),
+        pytest.param(
+            rows("bow/anna_1.mcap,a,1,0,0.5", f'bow/anna_1.mcap,"{"long" * 50_000},1,,'),
+            "labels.csv, line 3: a line must be one of CSV, but is not: field larger",
+            id="a quote before much else",
+        ),
         pytest.param(rows("bow/anna_1.mcap,a,1,2,2"), "must end after it starts, found 2 s to 2 s", id="no length"),
     ],
 )
@@ -407,6 +452,13 @@ def test_what_cannot_be_meant_is_one_sentence(own: Path, change: Callable[[Path]
     with pytest.raises(AppError, match=sentence) as caught:
         cached(own)
     assert str(caught.value).count("\n") == 0 and not list(own.parent.glob("*cache*"))
+
+
+def test_a_link_within_the_folder_is_followed(own: Path) -> None:
+    os.symlink("../bow/anna_1.mcap", own / "wave" / "carl_1.mcap")
+    assert "wave/carl_1.mcap" in [item.name for item in listed(own).items]
+    table(own, "wave/carl_1.mcap,wave,carl,,")
+    assert [item.name for item in listed(own).items] == ["wave/carl_1.mcap"]
 
 
 def test_no_folder_and_an_empty_folder_are_one_sentence(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ import csv
 import dataclasses
 import io
 import math
+import os
 import re
 import unicodedata
 from collections import defaultdict
@@ -143,17 +144,21 @@ def _named(root: Path) -> Iterator[tuple[Part, str]]:
                     f"A recording's name must say who is in it, as in 'anna_1{file.suffix}', but {file} does not.",
                     remedy=f"Rename it, or write a {TABLE}.",
                 )
+            _check_file(root, str(root), f"{folder.name}/{file.name}")
             yield Part(f"{folder.name}/{file.name}", _text(folder.name), _text(match["subject"])), match["take"]
 
 
 def _is_recording(entry: Path) -> bool:
-    return entry.suffix.lower() in SUFFIXES and not entry.name.startswith(".") and entry.is_file()
+    """Whether it has the name of one; a link that leads nowhere too, which is refused later and not passed over."""
+    is_meant = entry.is_file() or _leads_nowhere(entry)
+    return entry.suffix.lower() in SUFFIXES and not entry.name.startswith(".") and is_meant
 
 
 def _from_table(root: Path, table: Path) -> Iterator[Part]:
     if table.stat().st_size > LARGEST_TABLE:
         raise TrainingDataError(f"The table {table} must have at most {LARGEST_TABLE >> 20} MiB, but is larger.")
-    lines = io.StringIO(_decoded(table.read_bytes()), newline="")
+    text = _decoded(table.read_bytes()) + "\n"  # so that a quote that nothing closes has a line end in its cell
+    lines = io.StringIO(text, newline="")
     first, header = 1, lines.readline()
     while header and (not header.strip() or _SEPARATOR.fullmatch(header.strip())):  # "sep=;" is a word to Excel
         first, header = first + 1, lines.readline()
@@ -167,22 +172,28 @@ def _from_table(root: Path, table: Path) -> Iterator[Part]:
     twice = [column for column in COLUMNS if names.count(column) > 1]
     if twice:
         raise TrainingDataError(f"The first line of {table} must name each column once, but has {twice[0]} twice.")
-    count = 0
+    count, number = 0, first + 1
+    reader = csv.reader(lines, delimiter=delimiter)
     try:
-        for number, cells in enumerate(csv.reader(lines, delimiter=delimiter), start=first + 1):
+        for cells in reader:
+            where = f"{table}, line {number}"
+            if any("\n" in cell or "\r" in cell for cell in cells):  # the lines up to the next quote are in the cell
+                raise TrainingDataError(
+                    f"{where}: a quote must be closed on its line, but one is not.", remedy="Close it, or delete it."
+                )
             if any(cell.strip() for cell in cells[len(names) :]):
                 raise TrainingDataError(
-                    f"{table}, line {number}: a line must have at most {len(names)} cells like the first one, found "
-                    f"{len(cells)}.",
+                    f"{where}: a line must have at most {len(names)} cells like the first one, found {len(cells)}.",
                     remedy='Put what has a comma in it into quotes ("1,5"), or write a point.',
                 )
             if any(cell.strip() for cell in cells):
                 count += 1
-                yield _row(root, f"{table}, line {number}", dict(zip(names, cells)))
+                yield _row(root, where, dict(zip(names, cells)))
             if count > MOST_MEMBERS:
                 raise TrainingDataError(f"The table {table} must have at most {MOST_MEMBERS} lines, but has more.")
+            number = first + 1 + reader.line_num
     except csv.Error as error:
-        raise TrainingDataError(f"The table {table} must be a CSV file, but is not: {error}.") from None
+        raise TrainingDataError(f"{table}, line {number}: a line must be one of CSV, but is not: {error}.") from None
     if not count:
         raise TrainingDataError(f"The table {table} must name recordings, but has only its first line.")
 
@@ -230,12 +241,30 @@ def _seconds(where: str, column: str, text: str, *, empty: float) -> float:
 def _inside(root: Path, where: str, name: str) -> str:
     """The path within the folder of a file that is there."""
     path = PurePosixPath(name.replace("\\", "/"))
-    is_outside = path.is_absolute() or ".." in path.parts or ":" in name or "\0" in name
-    if not name or is_outside or not (root / path).resolve().is_relative_to(root.resolve()):
+    if not name or path.is_absolute() or ".." in path.parts or ":" in name or "\0" in name:
         raise TrainingDataError(f"{where}: a file must lie within the folder of the table, found '{name[:200]}'.")
-    if not (root / path).is_file():
-        raise TrainingDataError(f"{where}: there is no file '{name[:200]}' in {root}.")
+    _check_file(root, where, str(path))
     return str(path)
+
+
+def _check_file(root: Path, where: str, name: str) -> None:
+    """Refuses a file that is not there, or that a link leads out of the folder to."""
+    file = root / name
+    if not Path(os.path.realpath(file)).is_relative_to(os.path.realpath(root)):
+        raise TrainingDataError(
+            f"{where}: a recording must lie within the folder, but '{name[:200]}' leads out of it by a link.",
+            remedy="Copy the recording to the link's place.",
+        )
+    if _leads_nowhere(file):
+        raise TrainingDataError(
+            f"{where}: a recording must be a file, but '{name[:200]}' is a link that leads nowhere."
+        )
+    if not file.is_file():
+        raise TrainingDataError(f"{where}: there is no file '{name[:200]}' in {root}.")
+
+
+def _leads_nowhere(file: Path) -> bool:
+    return file.is_symlink() and not file.exists()
 
 
 def _text(text: str) -> str:
