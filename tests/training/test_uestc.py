@@ -21,6 +21,8 @@ from training.prepare import prepare
 
 UESTC = DATASETS["uestc"]
 WHOLE = uestc.UestcOptions(segments=1)
+SIGNALING = np.frombuffer(bytes.fromhex("010000000000f07f"), "<f8")
+"""A NaN at whose conversion the processor raises its flag."""
 
 
 def joints(frames: int = 3, seed: int = 0) -> np.ndarray:
@@ -96,6 +98,7 @@ def test_a_text_that_is_something_else_is_one_sentence(content: bytes, sentence:
         pytest.param(file(matrix(b"v", (0, 75), b"")), "its matrix is 0 x 75", id="no frame"),
         pytest.param(as_matrix(np.full((2, 25, 3), np.inf)), "finite numbers", id="infinite"),
         pytest.param(as_matrix(np.full((2, 25, 3), 1e300)), "finite numbers", id="beyond single precision"),
+        pytest.param(as_matrix(np.full((2, 25, 3), SIGNALING)), "finite numbers", id="a number that signals none"),
     ],
 )
 def test_a_matrix_that_is_something_else_is_one_sentence(content: bytes, sentence: str) -> None:
@@ -111,18 +114,35 @@ def test_a_name_says_action_person_direction_and_camera(tmp_path: Path) -> None:
     assert listing.description.labels[39] == "high knees running"
 
 
+def test_a_folder_of_something_else_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(TrainingDataError, match=r"must hold files like 'a0_d1_p01_c1_skeleton\.txt'"):
+        uestc.look(tree(tmp_path, {"readme.txt": b"x", "my_skeleton.txt": b"x"}), WHOLE)
+
+
 @pytest.mark.parametrize(
-    ("names", "sentence"),
+    ("name", "reason"),
     [
-        pytest.param(["readme.txt"], "must hold files like 'a0_d1_p01_c1_skeleton.txt'", id="none"),
-        pytest.param(["a40_d1_p01_c1_skeleton.txt"], "action from 0 to 39", id="action 40"),
-        pytest.param(["a1_d1_p119_c1_skeleton.txt"], "person from 1 to 118", id="person 119"),
-        pytest.param(["a1_d1_p01_c1_skeleton.txt", "m/a1_d1_p001_c1_skeleton.mat"], "are the same", id="both forms"),
+        pytest.param("a40_d1_p001_c1_skeleton.txt", "there is no action 40", id="action 40"),
+        pytest.param("a100_d1_p001_c1_skeleton.txt", "there is no action 100", id="action 100"),
+        pytest.param("a4_d9_p11_c1_skeleton.mat", "there is no direction 9", id="direction 9"),
+        pytest.param("a4_d0_p11_c1_skeleton.mat", "there is no direction 0", id="direction 0"),
+        pytest.param("a1_d1_p119_c1_skeleton.txt", "there is no person 119", id="person 119"),
+        pytest.param("a1_d1_p00_c1_skeleton.txt", "there is no person 0", id="person 0"),
+        pytest.param("a1_d1_p01_c3_skeleton.txt", "there is no camera 3", id="camera 3"),
+        pytest.param("a2_d1_p1_c1_skeleton.mat", "its name must be written like 'a0_d1_p01_c1_", id="one digit"),
+        pytest.param("a2_d1_p0001_c1_skeleton.mat", "its name must be written", id="four digits"),
+        pytest.param("a2_d1_p01_c1_skeleton (1).mat", "its name must be written", id="a copy"),
+        pytest.param("A2_D1_P01_C1_Skeleton.TXT", "its name must be written", id="capitals"),
+        pytest.param("m/a0_d1_p001_c1_skeleton.txt", "it is there twice, first as a0_d1_p01_c1", id="two spellings"),
+        pytest.param("m/a0_d1_p01_c1_skeleton.mat", "it is there twice, first as a0_d1_p01_c1", id="both forms"),
     ],
 )
-def test_a_folder_of_something_else_is_one_sentence(tmp_path: Path, names: list[str], sentence: str) -> None:
-    with pytest.raises(TrainingDataError, match=sentence):
-        uestc.look(tree(tmp_path, dict.fromkeys(names, b"x")), WHOLE)
+def test_a_name_that_is_nearly_right_is_left_out_with_a_reason(tmp_path: Path, name: str, reason: str) -> None:
+    names = ["a0_d1_p01_c1_skeleton.txt", "a12_d1_p043_c1_skeleton.mat", "a12_d1_p043_c1_color.avi", name]
+    listing = uestc.look(tree(tmp_path, dict.fromkeys(names, b"x")), WHOLE)
+    assert [item.name for item in listing.items] == names[:2]
+    [refused] = listing.refused
+    assert refused.file == name and refused.reason.startswith(reason)
 
 
 def test_cameras_and_copies_share_a_group_with_their_original(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ read as one very slow action.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +24,9 @@ from skeleton.config import setting
 from skeleton.errors import TrainingDataError
 from skeleton.layout import KINECT_V2, NOT_TRACKED, TRACKED
 from training.datasets.archive import open_files
-from training.datasets.base import Clip, DataSet, Description, Item, Listing, Load
+from training.datasets.base import Clip, DataSet, Description, Item, Listing, Load, Refusal
 from training.datasets.mat_file import read_matrix
-from training.datasets.uestc_names import FILE, LABELS, PEOPLE, performance
+from training.datasets.uestc_names import FILE, LABELS, PARTS, WRITTEN, performance
 from training.protocol_table import UESTC_VARYING
 
 RATE_HZ = 30.0
@@ -61,40 +61,44 @@ def look(path: Path, options: UestcOptions) -> Listing:
     """Lists the recordings of a folder or zip file by their names, those of the moving camera in segments.
 
     Raises:
-        TrainingDataError: None has the name of a recording, or two are of the same.
+        TrainingDataError: None has the name of a recording.
     """
+    items: dict[tuple[int, ...], Item] = {}
+    refused: list[Refusal] = []
     with open_files(path) as files:
-        found = files.matches(FILE)
-        sizes = {name: files.sizes[name] for name in found}
-    if not found:
+        for name, match in files.matches(FILE).items():
+            action, direction, person, camera = identity = tuple(map(int, match.groups()))
+            reason = _reason(name, identity, items)
+            if reason:
+                refused.append(Refusal(name, reason))
+                continue
+            items[identity] = Item(
+                name=name,
+                label=action,
+                subject=person,
+                repetition=0,
+                group=performance(action=action, direction=direction, person=person),
+                camera=camera,
+                setup=direction,
+                size=files.sizes[name],
+            )
+    if not items and not refused:
         raise TrainingDataError(
             f"{path} must hold files like 'a0_d1_p01_c1_skeleton.txt' or '.mat', found none.",
             remedy="Give the folder of the skeleton files of UESTC.",
         )
-    items: dict[tuple[int, ...], Item] = {}
-    for name, match in found.items():
-        action, direction, person, camera = key = tuple(int(match[i]) for i in (2, 3, 4, 5))
-        if action >= len(LABELS) or not 1 <= person <= PEOPLE:
-            raise TrainingDataError(
-                f"{path}: '{name}' must name an action from 0 to {len(LABELS) - 1} and a person from 1 to {PEOPLE}."
-            )
-        if key in items:
-            raise TrainingDataError(
-                f"{path} must hold a recording once, but '{items[key].name}' and '{name}' are the same.",
-                remedy="Give either the folder of text files or that of MATLAB files.",
-            )
-        items[key] = Item(
-            name=name,
-            label=action,
-            subject=person,
-            repetition=0,
-            group=performance(action=action, direction=direction, person=person),
-            camera=camera,
-            setup=direction,
-            size=sizes[name],
-        )
     cut = (_segments(items[key], options.segments) for key in sorted(items))
-    return Listing(_DESCRIPTION, tuple(item for segments in cut for item in segments))
+    return Listing(_DESCRIPTION, tuple(item for segments in cut for item in segments), tuple(refused))
+
+
+def _reason(name: str, identity: tuple[int, ...], known: Mapping[tuple[int, ...], Item]) -> str:
+    """Why a file is left out, or an empty string."""
+    for (what, numbers), number in zip(PARTS.items(), identity):
+        if number not in numbers:
+            return f"there is no {what} {number}"
+    if not WRITTEN.search(name):
+        return "its name must be written like 'a0_d1_p01_c1_skeleton.txt' or '.mat'"
+    return f"it is there twice, first as {known[identity].name}" if identity in known else ""
 
 
 def _segments(item: Item, count: int) -> list[Item]:
@@ -201,7 +205,7 @@ def parse_matrix(content: bytes, *, where: str) -> np.ndarray:
         raise TrainingDataError(
             f"{where} must hold {width} numbers a frame, but its matrix is {' x '.join(map(str, matrix.shape))}."
         )
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         return _finite(matrix.reshape(len(matrix), -1, 3).astype(np.float32), where=where)
 
 

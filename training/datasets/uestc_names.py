@@ -47,7 +47,16 @@ LABELS = (
     "high knees running",
 )
 PEOPLE = 118
-FILE = re.compile(r"(?:^|/)(?P<stem>a(\d{1,2})_d([1-8])_p(\d{2,3})_c([12]))_skeleton\.(?P<kind>txt|mat)$")
+PARTS = {
+    "action": range(len(LABELS)),
+    "direction": range(1, 9),
+    "person": range(1, PEOPLE + 1),
+    "camera": range(1, 3),
+}
+"""The numbers in the name of a file, in their order."""
+FILE = re.compile(r"(?:^|/)a(\d{1,9})_d(\d{1,9})_p(\d{1,9})_c(\d{1,9})_skeleton[^/]*\.(?:txt|mat)$", re.I | re.A)
+"""A file of the data set, or one that was meant to be."""
+WRITTEN = re.compile(r"(?:^|/)a\d{1,2}_d\d_p\d{2,3}_c\d_skeleton\.(?:txt|mat)$", re.A)
 """Person numbers have two digits for actions 0 to 9 and three for the others; some copies have three throughout."""
 
 _SAME_FRONT = {7: 1, 6: 2, 5: 3}
