@@ -17,6 +17,7 @@ import argparse
 import contextlib
 import dataclasses
 import math
+import sys
 import time
 from array import array
 from collections import deque
@@ -38,6 +39,8 @@ from live.recognizer import Recognizer
 from live.sources.performer import PerformerSource
 from live.view import PipelineView
 from models.card import ModelCard
+from skeleton import command_line
+from skeleton.errors import ConfigError
 from skeleton.frames import BodyFrame
 from skeleton.layout import KINECT_V2
 
@@ -185,18 +188,30 @@ def through_pipeline(
 
 
 def row(taken_ms: np.ndarray) -> str:
-    """Returns percentiles in words."""
+    """Returns percentiles in words.
+
+    Raises:
+        ConfigError: There are none: everything was over before the warm-up was.
+    """
+    if not len(taken_ms):
+        raise ConfigError("Something must be measured after the warm-up, but nothing was.", remedy="Measure longer.")
     p50, p95, p99, most = np.percentile(taken_ms, (50, 95, 99, 100))
     return f"p50 {p50:6.2f}   p95 {p95:6.2f}   p99 {p99:6.2f}   max {most:6.2f}"
 
 
-def main() -> None:
+def main() -> int:
     """Prints the table."""
     flags = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    flags.add_argument("--model", type=Path, default=MODEL)
-    flags.add_argument("--frames", type=int, default=600)
-    flags.add_argument("--seconds", type=float, default=20.0, help="how long each pipeline runs, seconds")
+    flags.add_argument("--model", type=Path, default=MODEL, metavar="FILE.onnx")
+    flags.add_argument("--frames", type=command_line.positive, default=600, metavar="N")
+    flags.add_argument(
+        "--seconds", type=command_line.positive_number, default=20.0, metavar="S", help="how long each pipeline runs"
+    )
     options = flags.parse_args()
+    return command_line.run(lambda: _measure(options), is_verbose=False)
+
+
+def _measure(options: argparse.Namespace) -> None:
     recognizer = Recognizer(options.model, provider="cpu")
     print(f"{machine.describe()}, onnxruntime {onnxruntime.__version__}, torch {version('torch')}")
     print(f"{recognizer.file}: {recognizer.card.network}, T {recognizer.card.frames}, 1 thread, milliseconds")
@@ -217,4 +232,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ from live.identity import Identities
 from live.recognizer import Recognizer
 from live.view import PipelineView
 from models.temperature import with_card
+from skeleton import command_line
 from skeleton.frames import BodyFrame
 from skeleton.layout import KINECT_V2
 
@@ -93,15 +95,21 @@ def who_is_who(frames: Sequence[BodyFrame], *, is_worst: bool) -> np.ndarray:
     return timed(identities.settle, shown)
 
 
-def main() -> None:
+def main() -> int:
     """Prints the table."""
     flags = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    flags.add_argument("--model", type=Path, default=MODEL)
-    flags.add_argument("--seconds", type=float, default=30.0, help="how long each pipeline runs, seconds")
+    flags.add_argument("--model", type=Path, default=MODEL, metavar="FILE.onnx")
+    flags.add_argument(
+        "--seconds", type=command_line.positive_number, default=30.0, metavar="S", help="how long each pipeline runs"
+    )
     options = flags.parse_args()
-    print(f"{machine.describe()}, onnxruntime {onnxruntime.__version__}")
+    return command_line.run(lambda: _measure(options), is_verbose=False)
+
+
+def _measure(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         model = with_all_rules(options.model, Path(folder))
+        print(f"{machine.describe()}, onnxruntime {onnxruntime.__version__}")
         print(f"{model.name}: {PEOPLE} people, background, unknown rule, centers, 1 thread, milliseconds")
         frames = performed(PEOPLE, 300)
         print(
@@ -117,4 +125,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

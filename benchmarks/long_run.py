@@ -65,6 +65,8 @@ WARM_UP_S = 10.0
 SETTLED_S = 60.0
 """From here on memory must stay; a run that is shorter than twice that takes its middle."""
 ROW_EVERY_S = 1.0
+SHORTEST_S, LONGEST_S = 6.0, 86_400.0
+"""Of a run: some rows, and a day."""
 DRAIN_LOOK_S, DRAIN_LOOKS = 0.05, 20
 """Once the sensor sends no more, the frames on their way are there when so many looks find no new one."""
 COLUMNS = ("time_s", "memory_mb", "p50_ms", "p99_ms", "decisions", "read", "lost", "unrecognized", "load", "stolen")
@@ -259,7 +261,7 @@ def memory_mb() -> float:
 def main() -> int:
     """Runs, prints the numbers, draws the picture."""
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    flags.add_argument("--minutes", type=float, default=30.0)
+    flags.add_argument("--minutes", type=command_line.positive_number, default=30.0, metavar="M")
     flags.add_argument("--model", type=Path, default=PRETRAINED, metavar="FILE.onnx")
     flags.add_argument("--table", type=Path, default=Path("long-run.csv"), metavar="FILE.csv", help="a row a second")
     flags.add_argument("--plot", type=Path, default=Path("long-run.svg"), metavar="FILE.svg", help="the same, drawn")
@@ -269,6 +271,7 @@ def main() -> int:
 
 
 def _measure(options: argparse.Namespace) -> int:
+    _check(options)
     described = machine.describe()
     print(described)
     print(f"{PEOPLE} people, 1920 x 1080 BGRA, 30 a second, {options.minutes:g} minutes, {options.model.name}")
@@ -285,12 +288,25 @@ def _measure(options: argparse.Namespace) -> int:
         Curve("load", outcome.rows[:, COLUMNS.index("load")]),
         Curve("taken by others, %", 100 * outcome.rows[:, STOLEN]),
     ]
+    failures = outcome.failures()
+    print("\n".join(failures) or "all aims are met")  # before the picture, which a full disk may prevent
     picture = course(outcome.rows[:, 0] / 60, curves, title="The whole app on a scripted sensor", note=note)
     options.plot.write_text(picture, encoding="utf-8")
     print(f"written: {options.table}, {options.plot}")
-    failures = outcome.failures()
-    print("\n".join(failures) or "all aims are met")
     return int(bool(failures))
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuses what would fail only after the run, or in its midst."""
+    seconds = 60 * options.minutes
+    if not SHORTEST_S <= seconds <= LONGEST_S:
+        raise ConfigError(
+            f"A run must last from {SHORTEST_S / 60:.2g} to {LONGEST_S / 60:g} minutes, found {options.minutes:g}."
+        )
+    for file in (options.table, options.plot):
+        command_line.require_folder(file)
+    Recognizer(options.model, provider="cpu")
+    memory_mb()
 
 
 def _print(outcome: Outcome) -> None:

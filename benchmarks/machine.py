@@ -1,14 +1,18 @@
-"""One line that says what a number was measured on: processor, cores, load, versions."""
+"""One line that says what a number was measured on: ``python -m benchmarks.machine`` prints it."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+
+from skeleton import command_line
 
 LOOKED_S, HELD_UP_S = 2.0, 0.002
 """A program that does nothing but look at the clock is held up when it misses so much of it."""
@@ -65,3 +69,13 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def main() -> int:
+    """Prints the line."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    return command_line.run(lambda: print(describe()), is_verbose=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -8,6 +8,8 @@ builds every body frame, which the reader otherwise does when a frame is asked f
 
 from __future__ import annotations
 
+import argparse
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import machine
+from skeleton import command_line
 from skeleton.formats import ntu
 
 FRAMES = 100
@@ -24,8 +27,14 @@ ENDS = [3, 15, 19, 21, 22, 23, 24]
 REPETITIONS = 200
 
 
-def main() -> None:
+def main() -> int:
     """Prints the machine, the best time of each parser, and their ratio (the aim is at most 0.5)."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.parse_args()
+    return command_line.run(_measure, is_verbose=False)
+
+
+def _measure() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "S001C001P001R001A001.skeleton"
         path.write_bytes(synthetic_file().encode())
@@ -83,4 +92,4 @@ def best_times_s(*works: Callable[[], object]) -> list[float]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

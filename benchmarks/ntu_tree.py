@@ -11,11 +11,13 @@ FOLDER COUNT`` writes one.
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
 import numpy as np
 
+from skeleton import command_line
 from training.datasets.ntu_names import INCOMPLETE
 
 MEAN_FRAMES, LONGEST, SHORTEST = 84, 300, 26
@@ -123,6 +125,24 @@ def _rows(random: np.random.Generator, joints: np.ndarray) -> list[list[str]]:
     return [texts[start : start + 25] for start in range(0, len(texts), 25)]
 
 
+def main() -> int:
+    """Writes a tree, and prints how large it is."""
+    options = flags(__doc__).parse_args()
+
+    def write() -> None:
+        frames, size = write_tree(options.folder, options.count)
+        print(f"{frames} frames, {size} bytes")
+
+    return command_line.run(write, is_verbose=False)
+
+
+def flags(description: str) -> argparse.ArgumentParser:
+    """Returns the flags of a command that writes a tree."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="where to; it is made")
+    parser.add_argument("count", metavar="COUNT", type=command_line.positive, help="files")
+    return parser
+
+
 if __name__ == "__main__":
-    frames, size = write_tree(Path(sys.argv[1]), int(sys.argv[2]))
-    print(f"{frames} frames, {size} bytes")
+    sys.exit(main())

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import sys
 import time
 from collections.abc import Callable
 
@@ -27,6 +28,7 @@ from app.presenter import Presenter
 from app.scene import Scene
 from benchmarks.machine import describe
 from live.view import PipelineView
+from skeleton import command_line
 from tests.app.fakes import REPLAY, person, view
 
 SIZES = ((1920, 1080), (1280, 720))
@@ -70,11 +72,15 @@ def views(images: list[np.ndarray]) -> list[PipelineView]:
     return made
 
 
-def main() -> None:
+def main() -> int:
     """Prints one line a size and kind."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, default=300)
-    frames = parser.parse_args().frames
+    parser.add_argument("--frames", type=command_line.positive, default=300, metavar="N")
+    options = parser.parse_args()
+    return command_line.run(lambda: _measure(options.frames), is_verbose=False)
+
+
+def _measure(frames: int) -> None:
     application = make_application()
     print(describe())
     images = [np.random.default_rng(i).integers(0, 256, (1080, 1920, 3), dtype=np.uint8) for i in range(PICTURES)]
@@ -111,4 +117,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -54,9 +54,13 @@ def main() -> int:
     parser.add_argument(
         "--model", type=Path, default=MODEL, metavar="FILE.onnx", help="a model trained on real people"
     )
-    parser.add_argument("--repetitions", type=int, default=REPETITIONS, metavar="N", help="single repetitions")
-    parser.add_argument("--stream", type=float, default=STREAM_S, metavar="S", help="seconds of the stream")
-    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument(
+        "--repetitions", type=command_line.positive, default=REPETITIONS, metavar="N", help="single repetitions"
+    )
+    parser.add_argument(
+        "--stream", type=command_line.positive_number, default=STREAM_S, metavar="S", help="seconds of the stream"
+    )
+    parser.add_argument("--seed", type=command_line.natural, default=SEED, metavar="N")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     parser.add_argument("--verbose", action="store_true", help="show the traceback of an error")
     options = parser.parse_args()

@@ -25,6 +25,8 @@ from pathlib import Path
 
 from benchmarks.machine import describe
 from benchmarks.ntu_tree import names, write_tree
+from skeleton import command_line
+from skeleton.errors import AppError, ConfigError
 from training.cache import open_cache
 
 SCRIPTS = ("get_raw_skes_data.py", "get_raw_denoised_data.py", "seq_transformation.py")
@@ -41,14 +43,25 @@ runpy.run_path(sys.argv[1], run_name="__main__")
 """
 
 
-def main() -> None:
+def main() -> int:
     """Prints the machine, the time of both, and what the ratio makes of the whole data set."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--files", type=int, default=2000)
-    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--files", type=command_line.positive, default=2000, metavar="N")
+    parser.add_argument("--workers", type=command_line.positive, default=os.cpu_count(), metavar="N")
     parser.add_argument("--ctr-gcn", type=Path, metavar="FOLDER", help="CTR-GCN's data/ntu")
-    parser.add_argument("--folder", type=Path, help="where to work; needs 1 MB a file (default: a temporary folder)")
+    parser.add_argument(
+        "--folder", type=Path, metavar="FOLDER", help="where to work; needs 1 MB a file (default: a temporary folder)"
+    )
     options = parser.parse_args()
+    return command_line.run(lambda: _measure(options), is_verbose=False)
+
+
+def _measure(options: argparse.Namespace) -> None:
+    if options.folder and not options.folder.is_dir():
+        raise ConfigError(f"--folder must name a folder, but {options.folder} is none.", remedy="Make it first.")
+    missing = [script for script in SCRIPTS if options.ctr_gcn and not (options.ctr_gcn / script).is_file()]
+    if missing:
+        raise ConfigError(f"--ctr-gcn must name CTR-GCN's folder data/ntu, but {options.ctr_gcn} lacks {missing[0]}.")
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         root = Path(folder)
         tree = root / "nturgbd_raw" / "nturgb+d_skeletons"
@@ -94,7 +107,9 @@ def _theirs(scripts: Path, work: Path, known: list[str]) -> list[tuple[float, fl
 def _run(command: list[str], folder: Path | None = None) -> tuple[float, float]:
     """Runs a command; returns its seconds by the clock, and of the processor in all its processes."""
     start, processor = time.perf_counter(), os.times()
-    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    code = subprocess.run(command, cwd=folder, check=False, stdout=subprocess.DEVNULL).returncode
+    if code:
+        raise AppError(f"What is measured must end with exit code 0, but ended with {code}: {command[-1]}.")
     time_s, after = time.perf_counter() - start, os.times()
     used_s = after.children_user + after.children_system - processor.children_user - processor.children_system
     print(f"  processor time {used_s:.1f} s")
@@ -113,4 +128,4 @@ def _print_line(name: str, time_s: float, files: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -51,6 +51,7 @@ from live.sources.kinect_v2 import KinectV2Source
 from live.sources.table import SourceOptions
 from live.view import PipelineView, Statistics
 from skeleton import command_line
+from skeleton.errors import ConfigError
 from skeleton.frames import Body
 from tests.kinect.playing import Player
 from tests.kinect.sensor import Kinect
@@ -184,7 +185,13 @@ def main() -> int:
     """Prints the table and draws the distributions."""
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("--model", type=Path, default=PRETRAINED, metavar="FILE.onnx")
-    flags.add_argument("--seconds", type=float, default=20.0, help="length of each of the four runs")
+    flags.add_argument(
+        "--seconds",
+        type=command_line.positive_number,
+        default=20.0,
+        metavar="S",
+        help="length of each of the four runs",
+    )
     flags.add_argument(
         "--heat", choices=HEATS, default=DEFAULT_HEAT.value, help="what the window's heat shows; evidence costs runs"
     )
@@ -195,6 +202,8 @@ def main() -> int:
 
 
 def _measure(options: argparse.Namespace) -> None:
+    command_line.require_folder(options.plot)
+    Recognizer(options.model, provider="cpu")  # what cannot be loaded is refused here, not in the midst
     frames = [frame.bodies for frame in performed(PEOPLE, FRAMES)]
     pictures = [noise(number) for number in range(PICTURES)]
     described = machine.describe()
@@ -231,6 +240,12 @@ def _measure(options: argparse.Namespace) -> None:
 
 def _row(name: str, latencies: Latencies, player: Player) -> str:
     found_ms = latencies.ms()
+    if len(found_ms) < 2:
+        raise ConfigError(
+            f"At least two frames must be measured after the warm-up of {WARM_UP_S:g} s, but '{name}' found "
+            f"{len(found_ms)}.",
+            remedy="Take more --seconds.",
+        )
     p50, p95, p99 = np.percentile(found_ms, (50, 95, 99))
     processor = f"processor {latencies.processor_ms():5.1f} a frame"
     return (

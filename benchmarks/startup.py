@@ -19,16 +19,22 @@ import time
 from pathlib import Path
 
 from benchmarks.machine import describe
+from skeleton import command_line
+from skeleton.errors import AppError
 from tests.app.display import virtual_display
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-def main() -> None:
+def main() -> int:
     """Prints every run and the median."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=5)
-    runs = parser.parse_args().runs
+    parser.add_argument("--runs", type=command_line.positive, default=5, metavar="N")
+    options = parser.parse_args()
+    return command_line.run(lambda: _measure(options.runs), is_verbose=False)
+
+
+def _measure(runs: int) -> None:
     print(describe())
     with virtual_display() as display, tempfile.TemporaryDirectory() as folder:
         times_s = [first_paint_s(display, Path(folder) / f"{run}") for run in range(runs)]
@@ -41,9 +47,11 @@ def first_paint_s(display: str, note: Path) -> float:
     environment = {**os.environ, "DISPLAY": display, "KAR_FIRST_PAINT": str(note)}
     command = [sys.executable, "run_app.py", "--source", "demo", "--duration", "4"]
     began = time.time()
-    subprocess.run(command, cwd=REPOSITORY, env=environment, check=True, stdout=subprocess.DEVNULL)
+    code = subprocess.run(command, cwd=REPOSITORY, env=environment, check=False, stdout=subprocess.DEVNULL).returncode
+    if code:
+        raise AppError(f"The app must end with exit code 0, but ended with {code}.")
     return float(note.read_text(encoding="utf-8")) - began
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

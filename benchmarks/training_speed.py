@@ -197,8 +197,14 @@ def main() -> None:
     parser.add_argument("--protocol", default="odd-even")
     parser.add_argument("--config", type=Path, default=RECIPE)
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=10.0, help="of each of three turns of each way")
+    parser.add_argument("--threads", type=command_line.positive, default=2, metavar="N")
+    parser.add_argument(
+        "--seconds",
+        type=command_line.positive_number,
+        default=10.0,
+        metavar="S",
+        help="of each of three turns of each way",
+    )
     options = parser.parse_args()
     sys.exit(command_line.run(lambda: _measure(options), is_verbose=False))
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.ntu_tree import STANDING_M, gesture
+from benchmarks.ntu_tree import STANDING_M, flags, gesture
+from skeleton import command_line
 
 MEAN_FRAMES, LONGEST, SHORTEST = 180, 600, 60
 SPREAD = 0.3
@@ -96,5 +97,11 @@ def _joints(random: np.random.Generator, *, action: int, turn_rad: float, mean_f
     return pose + (random.uniform(-0.3, 0.3), 0.0, random.uniform(2.5, 3.5)) + random.normal(0, 0.004, pose.shape)
 
 
+def main() -> int:
+    """Writes a tree, and prints how large it is."""
+    options = flags(__doc__).parse_args()
+    return command_line.run(lambda: print(f"{write_tree(options.folder, options.count)} frames"), is_verbose=False)
+
+
 if __name__ == "__main__":
-    print(f"{write_tree(Path(sys.argv[1]), int(sys.argv[2]))} frames")
+    sys.exit(main())

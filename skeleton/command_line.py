@@ -1,16 +1,24 @@
-"""How every command line of this project ends: 0, 1 with one sentence on stderr, or 2 for bad flags."""
+"""How every command line of this project ends: 0, 1 with one sentence on stderr, or 2 for bad flags.
+
+And what flags have in common: whole numbers and others, and places to write to.
+"""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import os
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
-from skeleton.errors import AppError
+from skeleton.errors import AppError, ConfigError
 from skeleton.replacing import MAKE_ROOM, is_full
+
+LARGEST = 1e6
+"""Of a number that a flag takes; seconds of eleven days."""
 
 
 def run(command: Callable[[], int | None], *, is_verbose: bool) -> int:
@@ -34,6 +42,46 @@ def run(command: Callable[[], int | None], *, is_verbose: bool) -> int:
             traceback.print_exc()
         print(f"error: {_sentence(_lost_output() or error)}", file=sys.stderr)
         return 1
+
+
+def natural(text: str) -> int:
+    """Reads a whole number from 0 out of a flag."""
+    if not text.isdecimal() or int(text) >= 2**31:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0, found '{text}'")
+    return int(text)
+
+
+def positive(text: str) -> int:
+    """Reads a whole number from 1 out of a flag."""
+    if natural(text) < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return natural(text)
+
+
+def positive_number(text: str) -> float:
+    """Reads a number above 0 out of a flag, such as seconds."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= LARGEST:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, at most {LARGEST:g}, found '{text}'")
+    return value
+
+
+def require_folder(output: Path) -> None:
+    """Refuses a place that cannot be written to before the work, not after it.
+
+    Raises:
+        ConfigError: The folder is not there, or the place is a folder itself.
+    """
+    folder = output.absolute().parent
+    if not folder.is_dir():
+        raise ConfigError(
+            f"{output} must lie in a folder that is there, but {folder} is none.", remedy="Make it first."
+        )
+    if output.is_dir():
+        raise ConfigError(f"{output} must be a file to write, but is a folder.", remedy="Name a file in it.")
 
 
 def _lost_output() -> OSError | None:

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from skeleton import command_line
+from skeleton.command_line import natural, positive
 from skeleton.errors import ConfigError, TrainingDataError
 from training import result_commands, stream_commands
 
@@ -177,7 +178,7 @@ def _parser() -> argparse.ArgumentParser:
     prepare.add_argument("name", metavar="NAME", help="data set; see list")
     prepare.add_argument("source", metavar="SOURCE", type=Path, help="its folder, or the zip file as downloaded")
     prepare.add_argument("--output", metavar="CACHE", type=Path, required=True, help="folder to make")
-    prepare.add_argument("--workers", metavar="N", type=_positive, help="processes that read (default: every core)")
+    prepare.add_argument("--workers", metavar="N", type=positive, help="processes that read (default: every core)")
     prepare.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="see list")
 
     doctor = command("doctor", _doctor, "Looks a cache over: counts, bad joints, copies, leaks of the split.")
@@ -191,8 +192,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--output", metavar="RUN", type=Path, help="folder to make")
     train.add_argument("--config", metavar="FILE", type=Path, help="recipe, such as training/recipes/ui-prmd.toml")
     train.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="see list")
-    train.add_argument("--seed", metavar="N", type=_natural, help="what all randomness follows from (default 0)")
-    train.add_argument("--seeds", metavar="N", type=_positive, help="so many runs, with seeds counted up from --seed")
+    train.add_argument("--seed", metavar="N", type=natural, help="what all randomness follows from (default 0)")
+    train.add_argument("--seeds", metavar="N", type=positive, help="so many runs, with seeds counted up from --seed")
     train.add_argument(
         "--background",
         metavar="CACHE",
@@ -219,27 +220,15 @@ def _parser() -> argparse.ArgumentParser:
 
     clip = command("clip", _clip, "Writes clips of a cache as a recording that the app replays.")
     clip.add_argument("--data", metavar="CACHE", type=Path, required=True)
-    clip.add_argument("--index", metavar="N", type=_natural, nargs="+", help="clips by number")
+    clip.add_argument("--index", metavar="N", type=natural, nargs="+", help="clips by number")
     clip.add_argument("--label", metavar="L", nargs="+", help="clips by label, one after another; with --subject")
     clip.add_argument("--subject", metavar="S", type=int, help="whose, by number")
     clip.add_argument("--repetition", metavar="R", type=int, help="which take, by number (default: the first)")
-    clip.add_argument("--repeat", metavar="N", type=_positive, default=1, help="show each clip so often")
+    clip.add_argument("--repeat", metavar="N", type=positive, default=1, help="show each clip so often")
     clip.add_argument("--output", metavar="FILE", type=Path, required=True, help=".mcap, .npz, .csv or .skeleton")
 
     command("list", _list, "Lists data sets, protocols, networks and settings.")
     return parser
-
-
-def _natural(text: str) -> int:
-    if not text.isdecimal() or int(text) >= 2**31:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 0, found '{text}'")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    if _natural(text) < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return _natural(text)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from skeleton.command_line import natural, positive, require_folder
 from skeleton.errors import ConfigError
 
 AddCommand = Callable[[str, Callable[[argparse.Namespace], None], str], argparse.ArgumentParser]
@@ -109,7 +110,7 @@ def _described(result: dict[str, Any]) -> str:
 def _report(options: argparse.Namespace) -> None:
     from training import report
 
-    _require_folder(options.output)
+    require_folder(options.output)
     result = report.write(
         options.source,
         options.output,
@@ -134,7 +135,7 @@ def _attention(options: argparse.Namespace) -> None:
         raise ConfigError("Say which clips of the cache: --data goes with --index N.")
     if not options.recording and (options.start is not None or options.end is not None):
         raise ConfigError("--start and --end take a part of a recording: they go with --recording FILE.")
-    _require_folder(options.output)
+    require_folder(options.output)
     count = attention_figure.write(
         options.model,
         options.output,
@@ -153,7 +154,7 @@ def _faithfulness(options: argparse.Namespace) -> None:
 
     if options.output is not None:
         faithfulness_figure.check_name(options.output)
-        _require_folder(options.output)
+        require_folder(options.output)
     result = faithfulness.faithfulness(
         options.model,
         options.data,
@@ -236,11 +237,9 @@ def _add_faithfulness(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hiding", choices=("unseen", "still"), default="unseen", help="never seen, or seen where they were first"
     )
-    parser.add_argument("--clips", metavar="N", type=_positive, help="only so many, drawn from the test side")
-    parser.add_argument("--draws", metavar="N", type=_positive, default=5, help="random orders of a clip (default 5)")
-    parser.add_argument(
-        "--seed", metavar="N", type=_natural, default=0, help="of the random orders, and of the clips"
-    )
+    parser.add_argument("--clips", metavar="N", type=positive, help="only so many, drawn from the test side")
+    parser.add_argument("--draws", metavar="N", type=positive, default=5, help="random orders of a clip (default 5)")
+    parser.add_argument("--seed", metavar="N", type=natural, default=0, help="of the random orders, and of the clips")
     parser.add_argument("--output", metavar="FILE", type=Path, help="draw the curves: .png, .svg or .pdf")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     _add_provider(parser)
@@ -254,8 +253,8 @@ def _add_ablate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="see list")
     parser.add_argument("--table", choices=("attention", "activation"), default="attention")
     parser.add_argument("--modes", metavar="M,M", type=_names, help="rows of the table (default: all)")
-    parser.add_argument("--seeds", metavar="N", type=_positive, default=5, help="runs of a row (default 5)")
-    parser.add_argument("--first-seed", metavar="N", type=_natural, default=0, help="the seeds count from here")
+    parser.add_argument("--seeds", metavar="N", type=positive, default=5, help="runs of a row (default 5)")
+    parser.add_argument("--first-seed", metavar="N", type=natural, default=0, help="the seeds count from here")
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:
@@ -272,26 +271,5 @@ def _add_provider(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--provider", choices=("auto", "cuda", "cpu"), default="cpu")
 
 
-def _require_folder(output: Path) -> None:
-    """Refuses a place that cannot be written to before the work, not after it."""
-    folder = output.absolute().parent
-    if not folder.is_dir():
-        raise ConfigError(
-            f"{output} must lie in a folder that is there, but {folder} is none.", remedy="Make it first."
-        )
-
-
 def _names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-
-
-def _natural(text: str) -> int:
-    if not text.isdecimal() or int(text) >= 2**31:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 0, found '{text}'")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    if _natural(text) < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return _natural(text)

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from skeleton.command_line import natural
 from skeleton.errors import ConfigError
 from training.result_commands import AddCommand
 
@@ -208,10 +209,4 @@ def _add_streams(parser: argparse.ArgumentParser) -> None:
         "--background", metavar="PATH", type=Path, nargs="+", default=[], help="scenes of nothing: recordings, caches"
     )
     parser.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="see list")
-    parser.add_argument("--seed", metavar="N", type=_natural, default=0, help="what the order follows from")
-
-
-def _natural(text: str) -> int:
-    if not text.isdecimal() or int(text) >= 2**31:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 0, found '{text}'")
-    return int(text)
+    parser.add_argument("--seed", metavar="N", type=natural, default=0, help="what the order follows from")
