@@ -19,6 +19,8 @@ from training.processes import Processes
 from training.windows import Batch
 
 SGD_MOMENTUM = 0.9
+STATES = {"adamw": ("step", "exp_avg", "exp_avg_sq"), "sgd": ("momentum_buffer",)}
+"""What each optimizer knows of a weight from its first step on."""
 
 
 class Learner:
@@ -85,11 +87,35 @@ class Learner:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes up a checkpoint; raises KeyError, RuntimeError, ValueError or TypeError where it does not fit."""
+        """Takes up a checkpoint.
+
+        Raises:
+            KeyError, RuntimeError, ValueError, TypeError, AttributeError: It does not fit.
+        """
+        if type(state["steps"]) is not int or state["steps"] < 0:
+            raise ValueError(f"steps must be a whole number from 0, found {state['steps']!r}")
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.steps = int(state["steps"])
+        self.steps = state["steps"]
+        self._restore_optimizer(state["optimizer"]["state"])
+
+    def _restore_optimizer(self, states: dict[int, dict[str, Tensor]]) -> None:
+        """Takes up what the optimizer knew of each weight; how it is set, the settings say.
+
+        A fused step checks nothing and goes over a weight and what is known of it as they lie in memory: what is
+        shorter or lies otherwise would be read and written beyond its end.
+        """
+        weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
+        names = STATES[self.config.optimizer]
+        if states.keys() != set(range(len(weights) if self.steps else 0)):
+            raise ValueError("the optimizer must know something of every weight, or of none before the first step")
+        own: dict[int, dict[str, Tensor]] = {}
+        for number, of_one in states.items():
+            if of_one.keys() != set(names):
+                raise ValueError(f"the optimizer must know {', '.join(names)} of a weight, found {[*of_one]}")
+            own[number] = {name: _copy(of_one[name], name, weights[number]) for name in names}
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": own, "param_groups": groups})
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -113,6 +139,14 @@ def learning_rate_share(step: int, steps: int, *, warm_up: float) -> float:
     if step < rising:
         return (step + 1) / (rising + 1)
     return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1.0, steps - rising)))
+
+
+def _copy(value: Tensor, name: str, weight: Tensor) -> Tensor:
+    """Returns what an optimizer knows of a weight, as that lies in memory; the count of its steps is one number."""
+    like = torch.zeros((), dtype=torch.float32) if name == "step" else weight.detach()
+    if not isinstance(value, Tensor) or (value.shape, value.dtype) != (like.shape, like.dtype):
+        raise ValueError(f"the optimizer's {name} must be shaped like its weight, {tuple(like.shape)} {like.dtype}")
+    return torch.empty_like(like).copy_(value)
 
 
 def _optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -88,6 +89,91 @@ def test_who_takes_up_a_checkpoint_steps_on_as_if_nothing_had_been(optimizer: st
         learner.step(batch())
     for name, weight in one.network.state_dict().items():
         assert torch.equal(weight, other.network.state_dict()[name]), name
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "name", "value"),
+    [
+        pytest.param("adamw", "exp_avg", torch.zeros(3), id="shorter than its weight"),
+        pytest.param("adamw", "exp_avg_sq", torch.zeros(4, dtype=torch.float64), id="of another type"),
+        pytest.param("adamw", "exp_avg", 0.0, id="no tensor"),
+        pytest.param("adamw", "step", torch.zeros(2), id="several counts of steps"),
+        pytest.param("adamw", "momentum_buffer", torch.zeros(4), id="of another optimizer"),
+        pytest.param("adamw", "exp_avg", None, id="a part missing"),
+        pytest.param("sgd", "momentum_buffer", torch.zeros(3), id="momentum shorter than its weight"),
+        pytest.param("sgd", "momentum_buffer", None, id="no momentum"),
+    ],
+)
+def test_an_optimizer_takes_up_nothing_that_is_not_shaped_like_its_weight(
+    optimizer: str, name: str, value: Any
+) -> None:
+    one = made(f"optimizer={optimizer}")
+    one.step(batch())
+    state = copy.deepcopy(one.state())
+    states = state["optimizer"]["state"]
+    number = next(number for number, of_one in states.items() if tuple(_second(of_one).shape) == (4,))
+    states[number][name] = value
+    if value is None:
+        del states[number][name]
+    with pytest.raises(ValueError, match="optimizer"):
+        made(f"optimizer={optimizer}").restore(state)
+
+
+def _second(of_one: dict[str, torch.Tensor]) -> torch.Tensor:
+    """What is shaped like the weight; the first of AdamW's is the count of its steps."""
+    return [*of_one.values()][-1]
+
+
+@pytest.mark.parametrize("change", ["lost", "of one weight more", "not yet learned"])
+def test_an_optimizer_takes_up_what_it_knew_of_every_weight_or_nothing(change: str) -> None:
+    one = made()
+    one.step(batch())
+    state = copy.deepcopy(one.state())
+    states = state["optimizer"]["state"]
+    if change == "lost":
+        del states[0]
+    elif change == "of one weight more":
+        states[len(states)] = states[0]
+    else:
+        state["steps"] = 0
+    with pytest.raises(ValueError, match="optimizer"):
+        made().restore(state)
+
+
+def test_moments_that_lie_otherwise_in_memory_are_those_of_the_same_weights() -> None:
+    """A fused step goes over weight and moments as they lie; an expanded one ends before its weight does."""
+    one, other = (made("learning_rate=0.01") for _ in range(2))
+    one.step(batch())
+    state = copy.deepcopy(one.state())
+    for of_one in state["optimizer"]["state"].values():
+        of_one["exp_avg"] = of_one["exp_avg"].contiguous()
+    other.restore(state)
+    for learner in (one, other):
+        torch.manual_seed(5)
+        learner.step(batch())
+    for name, weight in one.network.state_dict().items():
+        assert torch.equal(weight, other.network.state_dict()[name]), name
+
+
+def test_an_optimizer_keeps_its_own_settings_whatever_a_checkpoint_says() -> None:
+    one = made()
+    one.step(batch())
+    state = copy.deepcopy(one.state())
+    for group in state["optimizer"]["param_groups"]:
+        group |= {"betas": (2.0, 2.0), "amsgrad": True, "fused": None, "weight_decay": 9.0}
+    other = made()
+    other.restore(state)
+    for own, kept in zip(one.optimizer.param_groups, other.optimizer.param_groups):
+        names = own.keys() - {"params", "lr"}
+        assert {name: own[name] for name in names} == {name: kept[name] for name in names}
+
+
+@pytest.mark.parametrize("steps", [-1, 1.0, True, "1", None])
+def test_the_steps_of_a_checkpoint_are_a_whole_number(steps: object) -> None:
+    one = made()
+    one.step(batch())
+    with pytest.raises(ValueError, match="steps must be"):
+        made().restore(one.state() | {"steps": steps})
 
 
 def test_gradients_are_clipped_to_the_given_length() -> None:
