@@ -59,7 +59,7 @@ class Training:
         self.run, self.split, self.processes = run, split, processes
         self.config = run.settings.training
         self.rows: list[Row] = []
-        self.best, self.best_epoch = -1.0, 0
+        self.best, self.best_epoch = -math.inf, 0
         if self.config.threads:
             torch.set_num_threads(self.config.threads)
         shape = run.settings.network_config(
@@ -148,6 +148,8 @@ class Training:
             self.learner.restore(state)
             self.rows = [{str(name): float(value) for name, value in row.items()} for row in state["rows"]]
             self.best, self.best_epoch = float(state["best"]), int(state["best_epoch"])
+            if self.learner.steps != self.epoch * self.windows.steps or math.isnan(self.best):
+                raise ValueError
         except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, OverflowError):
             raise TrainingDataError(
                 f"The checkpoint of {self.run.path} does not fit its settings.", remedy="Train again."
@@ -173,11 +175,11 @@ class Training:
         row |= {"val_loss": whole.loss, "val_top1": whole.top1, "val_top1_span": span.top1}
         # Both count: a model that knows whole clips only is useless live. The loss settles equal shares.
         score = (whole.top1 + span.top1) / 2 - 1e-4 * whole.loss
-        is_better = math.isnan(score) or score > self.best
+        is_better = not self.best_epoch or not len(self.split.validation) or score > self.best
         row["seconds"] = time.perf_counter() - began
         self.rows.append(row)
         if is_better:
-            self.best, self.best_epoch = -1.0 if math.isnan(score) else score, self.epoch
+            self.best, self.best_epoch = -math.inf if math.isnan(score) else score, self.epoch
         if self.processes.is_first:
             for name in ("best", "last") if is_better else ("last",):
                 self._save(name)

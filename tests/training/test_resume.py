@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import shutil
 import signal
@@ -25,6 +26,7 @@ from tests.training.conftest import SMALL
 from training import config, export, train
 from training.journal import Journal
 from training.learner import Learner
+from training.loop import Scores, Training
 from training.run import Run, open_run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -297,6 +299,52 @@ def test_a_checkpoint_whose_epochs_do_not_fit_is_one_sentence(changes: dict, syn
     made.save("last", made.load("last") | changes)
     with pytest.raises(TrainingDataError, match="the numbers of its epochs"):
         train.resume(made.path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda state: state | {"steps": state["steps"] + 1}, id="a step more than its epochs have"),
+        pytest.param(lambda state: state | {"steps": -1}, id="steps below zero"),
+        pytest.param(lambda state: state | {"optimizer": {"state": {}}}, id="an optimizer that knows nothing"),
+        pytest.param(lambda state: state | {"optimizer": [1]}, id="no optimizer"),
+        pytest.param(lambda state: state | {"best": float("nan")}, id="a best score that is no number"),
+    ],
+)
+def test_a_checkpoint_that_training_did_not_write_is_one_sentence(
+    change: Callable[[dict[str, Any]], dict[str, Any]], whole: Run, tmp_path: Path
+) -> None:
+    shutil.copytree(whole.path, tmp_path / "run")
+    made = open_run(tmp_path / "run")
+    made.save("last", change(made.load("last")))
+    with pytest.raises(TrainingDataError, match="The checkpoint of .* does not fit its settings. Train again"):
+        train.resume(made.path)
+
+
+@pytest.mark.parametrize(
+    ("losses", "best"),
+    [
+        pytest.param((20_000.0, 30_000.0), 1, id="far beyond what is right or wrong"),
+        pytest.param((math.inf, math.inf), 1, id="without end"),
+        pytest.param((math.nan, math.nan), 1, id="no number"),
+        pytest.param((math.nan, 2.0), 2, id="no number, then one"),
+        pytest.param((2.0, math.nan), 1, id="a number, then none"),
+    ],
+)
+def test_however_bad_a_run_is_one_of_its_epochs_is_the_best(
+    losses: tuple[float, ...], best: int, synthetic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = iter(losses)
+    monkeypatch.setattr(Training, "_validate", lambda training: (Scores(next(found), 0.0),) * 2)
+    made = train.train(
+        data=synthetic,
+        protocol="odd-even",
+        output=tmp_path / "run",
+        settings=config.load(assignments=[*SMALL, "epochs=2"]),
+        is_exported=False,
+    )
+    assert made.load("best")["epoch"] == made.load("last")["best_epoch"] == best
+    train.resume(made.path, is_exported=False)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no signal to one process")
