@@ -178,8 +178,6 @@ def _result(job: Job, source: Source, output: Path, place: str) -> dict[str, Any
 
 
 def _trained(job: Job, source: Source, path: Path) -> Run:
-    if path.exists() and not (path / "last.pt").is_file():
-        train.discard(path)
     if not path.exists():
         return train.train(
             data=source.path,

@@ -26,7 +26,7 @@ from training.config import Settings
 from training.journal import COLUMNS
 from training.processes import Processes, joined
 from training.run import Run
-from training.train import discard, resume_in, train_in
+from training.train import resume_in, train_in
 
 SCHEMA = 1
 PLAN = "seeds.json"
@@ -127,9 +127,10 @@ def _train_one(
     processes: Processes, path: Path, settings: Settings, plan: dict[str, Any], seed: int, *, is_exported: bool
 ) -> Run:
     data = Path(plan["data"])
-    if (path / "last.pt").is_file():
+    is_begun = path.exists()
+    processes.first(lambda: None)  # all have looked before the first makes the folder
+    if is_begun:
         return resume_in(processes, path, data=data, is_exported=is_exported)
-    processes.first(lambda: discard(path) if path.is_dir() else None)
     return train_in(
         processes,
         data=data,

@@ -106,14 +106,17 @@ def train_in(
         )
 
     run = processes.first(begin) or open_run(output)
+    is_ours = False
     try:
         with _alone(run.path, processes):
+            is_ours = True
             Training(run, cache, split, processes, background=sources).run_epochs()
             if is_exported and processes.is_first:
                 _write_model(run, data)
     finally:
-        if processes.is_first and not (run.path / "last.pt").is_file():
-            shutil.rmtree(run.path, ignore_errors=True)  # it has learned nothing, and would be in the way
+        # It has learned nothing, and would be in the way; unless another process has resumed it in the meantime.
+        if is_ours and processes.is_first and run.is_new:
+            shutil.rmtree(run.path, ignore_errors=True)
     return run
 
 
@@ -147,17 +150,6 @@ def resume_in(processes: Processes, path: Path, *, data: Path | None, is_exporte
         if is_exported and processes.is_first:
             _write_model(run, cache.path)
     return run
-
-
-def discard(path: Path) -> None:
-    """Deletes what a run left that was killed before its first checkpoint.
-
-    Raises:
-        TrainingDataError: It was not: another process is training it.
-    """
-    with locked(path):
-        pass  # Windows deletes no file that is open
-    shutil.rmtree(path)
 
 
 @contextmanager

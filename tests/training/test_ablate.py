@@ -15,12 +15,14 @@ import pytest
 
 from skeleton.errors import AppError, ConfigError, TrainingDataError
 from tests.training.conftest import SMALL
-from training import ablate, ablation_table, config, published
+from training import ablate, ablation_table, config, published, train
 from training.__main__ import main
 from training.ablation_table import Row
 from training.cache import content, open_cache
 from training.compare import compare
 from training.config import Settings
+from training.journal import Journal
+from training.run import open_run
 
 QUICK = (*SMALL, "epochs=1", "validation_subjects=0", "span_s=1.2")
 
@@ -57,6 +59,10 @@ class _Fake:
 def run(data: Path, output: Path, *more: str, **options: Any) -> str:
     options = {"protocol": "odd-even", "seeds": range(3)} | options
     return ablate.run(data=data, output=output, settings=settings(*more), **options)
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def table(output: Path, name: str = "attention") -> dict[str, Any]:
@@ -144,15 +150,45 @@ def test_another_error_is_told_as_it_is(synthetic: Path, tmp_path: Path) -> None
         run(synthetic, tmp_path, "validation_subjects=5")
 
 
-def test_a_run_that_was_killed_before_its_first_epoch_starts_anew(
+def test_a_run_that_was_killed_before_its_first_epoch_starts_anew_and_one_that_lost_it_stays(
     synthetic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fake = _Fake(monkeypatch)
-    torso = tmp_path / "runs" / "none" / "odd-even" / "seed-0"
-    torso.mkdir(parents=True)
-    (torso / "config.toml").write_text("epochs = 1")
-    run(synthetic, tmp_path, modes=("none",), seeds=[0])
-    assert fake.trained == [("none", "odd-even", 0)] and not torso.exists()
+    path = tmp_path / "runs" / "none" / "odd-even" / "seed-0"
+    train.train(
+        data=synthetic, protocol="odd-even", output=path, settings=settings("attention=none"), is_exported=False
+    )
+    for file in path.iterdir():
+        if file.name not in ("run.json", "config.toml", "split.csv"):
+            file.unlink()
+    monkeypatch.setattr(train, "_write_model", interrupted)
+    with pytest.raises(AppError, match="0 of 1 runs are finished"):
+        run(synthetic, tmp_path, modes=("none",), seeds=[0])
+    assert open_run(path).load("last")["epoch"] == 1
+
+    (path / "last.pt").unlink()
+    (path / "mine.txt").write_text("of the user")
+    kept = sorted(path.iterdir())
+    with pytest.raises(TrainingDataError, match=r"must hold a checkpoint last\.pt"):
+        run(synthetic, tmp_path, modes=("none",), seeds=[0])
+    assert sorted(path.iterdir()) == kept
+
+
+def test_a_second_process_in_the_folder_is_told_in_one_sentence(
+    synthetic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "_write_model", interrupted)
+    told, original = [], Journal.write
+
+    def write(journal: Journal, rows: Any) -> None:
+        with pytest.raises(TrainingDataError, match="seed-0 is being written by another process") as caught:
+            run(synthetic, tmp_path, modes=("none",), seeds=[0])
+        told.append(str(caught.value))
+        original(journal, rows)
+
+    monkeypatch.setattr(Journal, "write", write)
+    with pytest.raises(AppError, match="0 of 1 runs are finished"):
+        run(synthetic, tmp_path, modes=("none",), seeds=[0])
+    assert len(told) == 1 and (tmp_path / "runs" / "none" / "odd-even" / "seed-0" / "last.pt").is_file()
 
 
 def test_runs_of_other_settings_are_not_mixed_in(
@@ -190,8 +226,6 @@ def test_results_of_other_clips_are_not_taken_over(
 
 
 def test_an_unfinished_run_of_other_settings_is_not_resumed(synthetic: Path, tmp_path: Path) -> None:
-    from training import train
-
     path = tmp_path / "runs" / "none" / "odd-even" / "seed-0"
     train.train(
         data=synthetic, protocol="odd-even", output=path, settings=settings("attention=none"), is_exported=False

@@ -13,6 +13,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from tests.training.conftest import SMALL
 from training import config, export, train
 from training.journal import Journal
 from training.learner import Learner
+from training.locks import locked
 from training.loop import Scores, Training
 from training.run import Run, open_run
 
@@ -243,8 +245,6 @@ def test_a_run_is_trained_by_one_process_at_a_time(
         with pytest.raises(TrainingDataError, match="run is being written by another process") as caught:
             train.resume(path)
         told.append(caught.value)
-        with pytest.raises(TrainingDataError, match="being written"):
-            train.discard(path)
         original(journal, rows)
 
     original = Journal.write
@@ -253,8 +253,24 @@ def test_a_run_is_trained_by_one_process_at_a_time(
         require_same_run(begin(synthetic, path), whole)
     assert len(told) == 4
     train.resume(path, is_exported=False)  # the lock has gone with the one who held it
-    train.discard(path)
-    assert not path.exists()
+
+
+def test_a_run_that_another_process_takes_up_before_its_lock_stays(
+    synthetic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the folder and the lock of a new run there is a moment, in which the other one may resume it."""
+    original = train.start
+    with ExitStack() as other:
+
+        def start(path: Path, **of_it: Any) -> Run:
+            made = original(path, **of_it)
+            other.enter_context(locked(path))
+            return made
+
+        monkeypatch.setattr(train, "start", start)
+        with pytest.raises(TrainingDataError, match="run is being written by another process"):
+            begin(synthetic, tmp_path / "run")
+    assert open_run(tmp_path / "run").is_new
 
 
 def test_a_checkpoint_that_would_grow_is_not_unpacked(synthetic: Path, tmp_path: Path) -> None:
@@ -317,7 +333,7 @@ def test_a_checkpoint_that_training_did_not_write_is_one_sentence(
     shutil.copytree(whole.path, tmp_path / "run")
     made = open_run(tmp_path / "run")
     made.save("last", change(made.load("last")))
-    with pytest.raises(TrainingDataError, match="The checkpoint of .* does not fit its settings. Train again"):
+    with pytest.raises(TrainingDataError, match=r"The checkpoint of .* does not fit its settings\. Train again"):
         train.resume(made.path)
 
 

@@ -14,7 +14,7 @@ from tests.training.conftest import SMALL
 from training import config, seeds
 from training.__main__ import main
 from training.learner import Learner
-from training.run import Run
+from training.run import Run, open_run
 
 
 def begin(data: Path, output: Path) -> list[Run]:
@@ -73,6 +73,21 @@ def test_stopped_runs_go_on_where_they_were(
             (one.load("last")["averaged"][name] == weight).all()
             for name, weight in other.load("last")["averaged"].items()
         )
+
+
+def test_what_is_left_of_a_run_is_never_deleted(synthetic: Path, tmp_path: Path) -> None:
+    begin(synthetic, tmp_path / "runs")
+    new, lost = (tmp_path / "runs" / name for name in ("seed-4", "seed-5"))
+    for name in ("last.pt", "best.pt", "results.csv"):
+        (new / name).unlink()
+    (lost / "last.pt").unlink()
+    for folder in (new, lost):
+        (folder / "mine.txt").write_text("of the user")
+    kept = sorted(lost.iterdir())
+    with pytest.raises(TrainingDataError, match=r"seed-5 must hold a checkpoint last\.pt, but has none"):
+        seeds.resume_seeds(tmp_path / "runs", is_exported=False)
+    assert open_run(new).load("last")["epoch"] == 2 and (new / "mine.txt").is_file()
+    assert sorted(lost.iterdir()) == kept
 
 
 @pytest.mark.slow
