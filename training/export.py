@@ -24,7 +24,7 @@ from training import batches, features
 from training.background import label_of, labels_with
 from training.cache import Cache
 from training.evaluate import DETAILS
-from training.run import MODEL, Run, open_data, open_run
+from training.run import MODEL, UNFIT, Run, open_data, open_run
 
 CHECK_WINDOWS = 48
 ATTENTION_WINDOWS = 512
@@ -118,7 +118,7 @@ def trained_network(run: Run) -> tuple[nn.Module, int]:
     """Returns the network that a run gives, and its epoch: the best on validation, or the last without validation.
 
     Raises:
-        TrainingDataError: No checkpoint, or one that does not fit the run's settings.
+        TrainingDataError: No checkpoint, or one that does not fit the run's settings or holds no numbers.
     """
     state = run.load(run.checkpoint)
     if not state["epoch"]:
@@ -129,8 +129,15 @@ def trained_network(run: Run) -> tuple[nn.Module, int]:
     network = build(run.settings.training.network, shape)
     try:
         network.load_state_dict(state["averaged"])
-    except (KeyError, RuntimeError):
-        raise TrainingDataError(f"The checkpoint of {run.path} does not fit its settings.") from None
+    except UNFIT:
+        raise TrainingDataError(
+            f"The checkpoint of {run.path} does not fit its settings.", remedy="Train again."
+        ) from None
+    if not all(torch.isfinite(weights).all() for weights in network.state_dict().values()):
+        raise TrainingDataError(
+            f"The weights of a model must be finite, but some in {run.path / run.checkpoint}.pt are not.",
+            remedy="Train again, with a smaller learning_rate or with gradient_clip.",
+        )
     return network.eval(), state["epoch"]
 
 

@@ -24,7 +24,7 @@ from training.journal import Bar, Journal, Row
 from training.learner import Learner
 from training.processes import Processes
 from training.protocols import Split
-from training.run import Run
+from training.run import UNFIT, Run
 from training.stream_windows import StreamWindows
 from training.windows import Windows
 
@@ -150,7 +150,7 @@ class Training:
             self.best, self.best_epoch = float(state["best"]), int(state["best_epoch"])
             if self.learner.steps != self.epoch * self.windows.steps or math.isnan(self.best):
                 raise ValueError
-        except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, OverflowError):
+        except UNFIT:
             raise TrainingDataError(
                 f"The checkpoint of {self.run.path} does not fit its settings.", remedy="Train again."
             ) from None

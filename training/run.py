@@ -19,6 +19,7 @@ import json
 import pickle
 import platform
 import shlex
+import struct
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,6 +46,22 @@ MODEL = "model.onnx"
 SIDES = ("train", "validation", "test")
 LARGEST_CHECKPOINT = 1 << 30
 """Bytes: network, average and optimizer of a model file of 10 MB have 40."""
+UNREADABLE = (
+    RuntimeError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    LookupError,
+    OverflowError,
+    EOFError,
+    struct.error,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+)
+"""What reading a checkpoint raises that is damaged, or was made to fail."""
+UNFIT = (KeyError, RuntimeError, ValueError, TypeError, AttributeError, OverflowError)
+"""What taking up a checkpoint raises that can be read and is of another network, or of none."""
 SPLIT_COLUMNS = ("subject", "camera", "setup", "repetition")
 LARGEST_FACTS = 1 << 20
 """Bytes of run.json; a page of text."""
@@ -111,7 +128,7 @@ class Run:
                     raise zipfile.BadZipFile
             read.seek(0)
             state = torch.load(read, map_location="cpu", weights_only=True)
-        except (RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile, EOFError, ValueError, KeyError):
+        except UNREADABLE:
             raise TrainingDataError(
                 f"The checkpoint {file} is damaged or is not one.", remedy=f"Delete {self.path} and train again."
             ) from None

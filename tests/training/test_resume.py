@@ -286,6 +286,54 @@ def test_a_checkpoint_that_would_grow_is_not_unpacked(synthetic: Path, tmp_path:
 
 
 @pytest.mark.parametrize(
+    "pickled",
+    [
+        pytest.param(b"a.", id="IndexError"),
+        pytest.param(b"J1.", id="struct.error"),
+        pytest.param(b"K\x01Q.", id="AssertionError"),
+        pytest.param(b"ctorch._utils\n_rebuild_tensor_v2\n)R.", id="TypeError"),
+        pytest.param(b"ctorch._utils\n_rebuild_parameter\n(}\x88}tR.", id="AttributeError"),
+        pytest.param(b"cbuiltins\nbytearray\n(\x8a\x0a\0\0\0\0\0\0\0\0\0\x01tR.", id="OverflowError"),
+    ],
+)
+def test_a_checkpoint_that_was_made_to_fail_is_one_sentence(
+    pickled: bytes, synthetic: Path, whole: Run, tmp_path: Path
+) -> None:
+    shutil.copytree(whole.path, tmp_path / "run")
+    file = tmp_path / "run" / "last.pt"
+    with zipfile.ZipFile(file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, b"\x80\x02" + pickled if name.endswith("data.pkl") else data)
+    with pytest.raises(TrainingDataError, match=r"last\.pt is damaged or is not one\. Delete .* and train again"):
+        train.resume(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("averaged", "sentence"),
+    [
+        pytest.param([], r"does not fit its settings\. Train again", id="a list"),
+        pytest.param(None, r"does not fit its settings\. Train again", id="nothing"),
+        pytest.param({1: torch.zeros(1)}, r"does not fit its settings\. Train again", id="a number for a name"),
+        pytest.param("nan", r"must be finite, but some in .*best\.pt are not\. Train again", id="no numbers"),
+    ],
+)
+def test_weights_that_are_none_are_one_sentence_and_no_model(
+    averaged: object, sentence: str, whole: Run, tmp_path: Path
+) -> None:
+    shutil.copytree(whole.path, tmp_path / "run")
+    made = open_run(tmp_path / "run")
+    state = made.load("best")
+    if averaged == "nan":
+        averaged = {name: weight * math.nan for name, weight in state["averaged"].items()}
+    made.save("best", state | {"averaged": averaged})
+    with pytest.raises(TrainingDataError, match=sentence):
+        export.export(made.path, tmp_path / "model.onnx")
+    assert not (tmp_path / "model.onnx").exists()
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"seed": "x"},
