@@ -8,6 +8,7 @@ classes, persons) is no setting.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +19,14 @@ from models.network import NetworkConfig
 from models.table import NETWORKS
 from skeleton import config
 from skeleton.config import setting
+from skeleton.errors import ConfigError
 
 AUGMENTATIONS = ("online", "paper")
 OPTIMIZERS = ("adamw", "sgd")
 PRECISIONS = ("auto", "float32", "bfloat16")
 USUAL_BACKGROUND_SHARE = 0.25
 """Of a batch, where there are caches of background and the settings do not say."""
+RESTORE = "Put back the file as training wrote it, or train again with other settings."
 FROM_DATA = ("joints", "classes", "persons")
 """Fields of the network's config that follow from the data set."""
 
@@ -210,19 +213,33 @@ def load(*, file: Path | None = None, assignments: Sequence[str] = ()) -> Settin
     return Settings(training=TrainingConfig(**training), shape=values)
 
 
-def kept(file: Path) -> Settings:
+def kept(file: Path, digest: str | None) -> Settings:
     """Returns the settings that a run folder keeps.
 
     Its arithmetic was settled when it was made. A file that does not say which is older than the question, and all
     of them were float32 then.
 
+    Args:
+        file: The run's config.toml.
+        digest: What :func:`digest_of` said when it was written; None if the run is of an older version.
+
     Raises:
-        ConfigError: As :func:`load`.
+        ConfigError: As :func:`load`; also for a file that was changed since.
     """
-    settings = load(file=file)
+    if digest is not None and file.is_file() and digest_of(file) != digest:
+        raise ConfigError(f"{file} must hold the settings that training began with, but has changed.", remedy=RESTORE)
+    try:
+        settings = load(file=file)
+    except ConfigError as error:
+        raise ConfigError(error.message, remedy=error.remedy or RESTORE) from None
     if settings.training.precision != "auto":
         return settings
     return dataclasses.replace(settings, training=dataclasses.replace(settings.training, precision="float32"))
+
+
+def digest_of(file: Path) -> str:
+    """Returns a number for a settings file as it stands, whatever its line ends: git may change them."""
+    return hashlib.sha256(file.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
 
 
 def with_background(settings: Settings) -> Settings:

@@ -97,6 +97,11 @@ class Run:
         """Whether the run was killed before its first checkpoint, so that it begins where it would have begun."""
         return not any((self.path / name).exists() for name in ("last.pt", "best.pt", MODEL))
 
+    @property
+    def _has_learned(self) -> bool:
+        """Whether an epoch was finished, as far as the other files say."""
+        return any((self.path / name).exists() for name in ("best.pt", "results.csv", MODEL))
+
     def save(self, name: str, state: dict[str, Any]) -> None:
         """Writes a checkpoint ("last" or "best"), all or nothing."""
         written = io.BytesIO()  # written by ourselves: PyTorch tells of a full disk by a RuntimeError
@@ -114,7 +119,7 @@ class Run:
         if not file.is_file():
             raise TrainingDataError(
                 f"{self.path} must hold a checkpoint {name}.pt, but has none.",
-                remedy="Train at least one epoch.",
+                remedy="Put the file back, or train again." if self._has_learned else "Train at least one epoch.",
             )
         if file.stat().st_size > LARGEST_CHECKPOINT:
             raise TrainingDataError(
@@ -173,6 +178,7 @@ def start(
     # The folder appears when it is whole: one without run.json could be neither resumed nor started again.
     with replacing_folder(path) as temporary:
         settings_file.save(settings.flat(), temporary / "config.toml")
+        facts["settings"] = config.digest_of(temporary / "config.toml")
         (temporary / "run.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
         _write_split(temporary / "split.csv", cache, split)
     return Run(path, settings, facts)
@@ -275,12 +281,13 @@ def open_run(path: Path) -> Run:
 
     Raises:
         TrainingDataError: Not a run folder, or a damaged one.
-        ConfigError: Its settings are not settings of this version.
+        ConfigError: Its settings are not settings of this version, or not those that it began with.
     """
     file = path / "run.json"
     if not file.is_file() or file.stat().st_size > LARGEST_FACTS:
         raise TrainingDataError(
-            f"{path} must be a folder made by 'python -m training train', but it has no run.json."
+            f"{path} must be a folder made by 'python -m training train', but it has no run.json.",
+            remedy="Name the folder of a run; one that has lost the file must get it back, or be trained again.",
         )
     try:
         facts = json.loads(file.read_text(encoding="utf-8"))
@@ -288,9 +295,10 @@ def open_run(path: Path) -> Run:
         facts = None
     if not isinstance(facts, dict) or facts.get("schema") != SCHEMA or not _are_facts(facts):
         raise TrainingDataError(
-            f"The run {path} must have a run.json of schema {SCHEMA}, but it is another or damaged."
+            f"The run {path} must have a run.json of schema {SCHEMA}, but it is another or damaged.",
+            remedy="Put back the file as training wrote it, or train again.",
         )
-    return Run(path, config.kept(path / "config.toml"), facts)
+    return Run(path, config.kept(path / "config.toml", facts.get("settings")), facts)
 
 
 def _are_facts(facts: dict[str, Any]) -> bool:
@@ -307,6 +315,7 @@ def _are_facts(facts: dict[str, Any]) -> bool:
     )
     digests = facts.get("people", {})
     is_known = isinstance(digests, dict) and all(isinstance(digest, str) for digest in digests.values())
+    is_known = is_known and isinstance(facts.get("settings", ""), str) and isinstance(facts.get("versions", {}), dict)
     is_complete = texts and names and people and is_known and "train" in subjects
     return is_complete and _is_whole(facts.get("persons"), 1, 2) and _is_whole(facts.get("seed"), 0, 2**63)
 

@@ -78,7 +78,7 @@ def train_seeds(
 def resume_seeds(path: Path, *, data: Path | None = None, is_exported: bool = True) -> list[Run]:
     """Continues what :func:`train_seeds` began, to the end of its last run."""
     plan = _read_plan(path) | ({"data": str(data.resolve())} if data else {})
-    settings = config.kept(path / "config.toml")
+    settings = config.kept(path / "config.toml", plan.get("settings"))
     with joined(settings.training.device) as processes:
         return _train_all(processes, path, settings, plan, is_exported=is_exported)
 
@@ -152,6 +152,7 @@ def _start(output: Path, settings: Settings, plan: dict[str, Any]) -> None:
         )
     with replacing_folder(output) as temporary:
         settings_file.save(settings.flat(), temporary / "config.toml")
+        plan |= {"settings": config.digest_of(temporary / "config.toml")}
         (temporary / PLAN).write_text(json.dumps(plan, indent=1, ensure_ascii=False), encoding="utf-8")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -112,6 +113,17 @@ SMALL = (
     "precision=float32",
 )
 """Settings of a network that trains in a second, and the same on every machine."""
+
+
+def edit_settings(run: Path, old: str, new: str) -> None:
+    """Changes the settings of a run, or of several seeds, which an older version did not notice."""
+    text = (run / "config.toml").read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    (run / "config.toml").write_text(text.replace(old, new), encoding="utf-8")
+    file = next(file for file in (run / "run.json", run / "seeds.json") if file.is_file())
+    facts = json.loads(file.read_text(encoding="utf-8"))
+    del facts["settings"]
+    file.write_text(json.dumps(facts), encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from skeleton.errors import AppError, ConfigError, TrainingDataError
-from tests.training.conftest import SMALL
+from tests.training.conftest import SMALL, edit_settings
 from tests.training.test_resume import require_same, stop_after
 from training import ablate, arithmetic, config, seeds, train
 from training.config import Settings
@@ -139,10 +139,8 @@ def test_a_folder_that_does_not_say_goes_on_in_float32(
                 )
             patch.undo()
     processor(monkeypatch, avx512_bf16=True)
-    for file in (folders[1] / "config.toml", folders[1].parent / "config.toml"):
-        text = file.read_text()
-        assert text.count('precision = "float32"\n') == 1
-        file.write_text(text.replace('precision = "float32"\n', line))
+    for folder in (folders[1], folders[1].parent):
+        edit_settings(folder, 'precision = "float32"\n', line)
     made = [seeds.resume_seeds(folder.parent, is_exported=False)[0] for folder in folders]
     assert made[1].settings.training.precision == "float32"
     require_same(made[1].load("last"), made[0].load("last"))

@@ -22,9 +22,10 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from skeleton.errors import AppError, TrainingDataError
-from tests.training.conftest import SMALL
+from skeleton.errors import AppError, ConfigError, TrainingDataError
+from tests.training.conftest import SMALL, edit_settings
 from training import config, export, train
+from training.__main__ import main
 from training.journal import Journal
 from training.learner import Learner
 from training.locks import locked
@@ -178,10 +179,52 @@ def test_a_run_that_stopped_early_stays_stopped(synthetic: Path, tmp_path: Path)
 
 def test_other_clips_cannot_continue_a_run(synthetic: Path, tmp_path: Path) -> None:
     made = begin(synthetic, tmp_path / "run")
-    text = (made.path / "config.toml").read_text().replace("validation_fold = 0", "validation_fold = 1")
-    (made.path / "config.toml").write_text(text)
+    edit_settings(made.path, "validation_fold = 0", "validation_fold = 1")
     with pytest.raises(TrainingDataError, match="must go on with the clips it began with"):
         train.resume(made.path)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        pytest.param(lambda text: text.replace("learning_rate = 0.002", "learning_rate = 0.1"), id="another value"),
+        pytest.param(lambda text: text.replace("patience = 3", ""), id="a line lost"),
+        pytest.param(lambda text: "", id="empty"),
+        pytest.param(lambda text: text + "[", id="no TOML"),
+        pytest.param(None, id="gone"),
+    ],
+)
+def test_other_settings_cannot_continue_a_run(
+    edit: Callable[[str], str] | None, whole: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(whole.path, tmp_path / "run")
+    file = tmp_path / "run" / "config.toml"
+    file.write_text(edit(file.read_text())) if edit else file.unlink()
+    for command in (
+        "train --resume {run}",
+        "export {run} --output {run}/a.onnx",
+        "report {run} --output {run}/a.html",
+    ):
+        assert main(command.format(run=tmp_path / "run").split()) == 1
+        said = capsys.readouterr().err
+        assert said.startswith(f"error: {file} ") and "train again" in said.lower() and said.count("\n") == 1
+
+
+def test_settings_with_the_line_ends_of_another_system_are_the_same(whole: Run, tmp_path: Path) -> None:
+    shutil.copytree(whole.path, tmp_path / "run")
+    file = tmp_path / "run" / "config.toml"
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    assert open_run(tmp_path / "run").settings == whole.settings
+
+
+def test_an_older_run_says_nothing_of_its_settings(whole: Run, tmp_path: Path) -> None:
+    shutil.copytree(whole.path, tmp_path / "run")
+    edit_settings(tmp_path / "run", "patience = 3", "")
+    assert open_run(tmp_path / "run").settings.training.patience == 0
+    for text in ("[", "epochs = 0"):
+        (tmp_path / "run" / "config.toml").write_text(text)
+        with pytest.raises(ConfigError, match="or train again"):
+            open_run(tmp_path / "run")
 
 
 def test_other_frames_cannot_continue_a_run(synthetic: Path, tmp_path: Path) -> None:
@@ -232,7 +275,7 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(
             file.unlink()
     require_same_run(train.resume(made.path, is_exported=False), whole)
     (made.path / "last.pt").unlink()  # but a run that has learned something has lost it
-    with pytest.raises(TrainingDataError, match=r"must hold a checkpoint last\.pt"):
+    with pytest.raises(TrainingDataError, match=r"must hold a checkpoint last\.pt, but has none\. Put the file back"):
         train.resume(made.path)
 
 
@@ -296,9 +339,7 @@ def test_a_checkpoint_that_would_grow_is_not_unpacked(synthetic: Path, tmp_path:
         pytest.param(b"cbuiltins\nbytearray\n(\x8a\x0a\0\0\0\0\0\0\0\0\0\x01tR.", id="OverflowError"),
     ],
 )
-def test_a_checkpoint_that_was_made_to_fail_is_one_sentence(
-    pickled: bytes, synthetic: Path, whole: Run, tmp_path: Path
-) -> None:
+def test_a_checkpoint_that_was_made_to_fail_is_one_sentence(pickled: bytes, whole: Run, tmp_path: Path) -> None:
     shutil.copytree(whole.path, tmp_path / "run")
     file = tmp_path / "run" / "last.pt"
     with zipfile.ZipFile(file) as archive:
@@ -344,14 +385,16 @@ def test_weights_that_are_none_are_one_sentence_and_no_model(
         {"labels": ["a", 3]},
         {"persons": 7},
         {"people": {"1": 2}},
+        {"settings": 1},
+        {"versions": "x"},
+        {"versions": None},
     ],
 )
-def test_a_run_json_of_other_kinds_is_one_sentence(changes: dict, synthetic: Path, tmp_path: Path) -> None:
-    made = begin(synthetic, tmp_path / "run")
-    facts = json.loads((made.path / "run.json").read_text())
-    (made.path / "run.json").write_text(json.dumps(facts | changes))
-    with pytest.raises(TrainingDataError, match="another or damaged"):
-        train.resume(made.path)
+def test_a_run_json_of_other_kinds_is_one_sentence(changes: dict, whole: Run, tmp_path: Path) -> None:
+    shutil.copytree(whole.path, tmp_path / "run")
+    (tmp_path / "run" / "run.json").write_text(json.dumps(whole.facts | changes))
+    with pytest.raises(TrainingDataError, match=r"another or damaged\. Put back the file"):
+        train.resume(tmp_path / "run")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from skeleton.errors import AppError, TrainingDataError
+from skeleton.errors import AppError, ConfigError, TrainingDataError
 from tests.training.conftest import SMALL
 from training import config, seeds
 from training.__main__ import main
@@ -104,6 +104,14 @@ def test_the_command_trains_so_many_seeds_and_takes_them_up_again(
     assert main(command) == 1 and "--resume" in capsys.readouterr().err
     assert main(["train", "--resume", str(output)]) == 0
     assert main(["train", "--resume", str(output), "--seeds", "3"]) == 1
+
+
+def test_other_settings_cannot_continue_runs(synthetic: Path, tmp_path: Path) -> None:
+    begin(synthetic, tmp_path / "runs")
+    file = tmp_path / "runs" / "config.toml"
+    file.write_text(file.read_text().replace("epochs = 2", ""))
+    with pytest.raises(ConfigError, match=r"config\.toml must hold the settings that training began with"):
+        seeds.resume_seeds(tmp_path / "runs")
 
 
 @pytest.mark.parametrize("plan", ["", "[]", "{}", '{"schema": 1, "data": "a", "protocol": "b", "seeds": ["x"]}'])

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from skeleton.errors import ConfigError
-from tests.training.conftest import SMALL
+from tests.training.conftest import SMALL, edit_settings
 from training import config, processes, train
 from training.run import Run, open_run
 
@@ -119,8 +119,7 @@ def test_all_end_when_one_does_and_the_run_goes_on_alone(synthetic: Path, tmp_pa
     stopped = open_run(output)
     epochs = stopped.load("last")["epoch"]
     assert epochs >= 1 and not list(output.glob("*.part"))
-    text = (output / "config.toml").read_text().replace("epochs = 100000", f"epochs = {epochs + 1}")
-    (output / "config.toml").write_text(text)
+    edit_settings(output, "epochs = 100000", f"epochs = {epochs + 1}")
     assert train.resume(output, is_exported=False).load("last")["epoch"] == epochs + 1
 
 
