@@ -96,22 +96,26 @@ def export(
 
 
 def model_of(run: Run, data: Path | None = None) -> Path:
-    """Returns the model file in a run folder, exported now where there is none, it is damaged or the run went on."""
+    """Returns the model file in a run folder, exported now where there is none, it is damaged or the run went on.
+
+    Times of files say nothing: a copy of a run may have any, and a model file that was made by hand stays.
+    """
     model = run.path / MODEL
-    checkpoint = run.path / f"{run.checkpoint}.pt"
-    is_older = checkpoint.is_file() and model.is_file() and model.stat().st_mtime < checkpoint.stat().st_mtime
-    if is_older or not _is_of(run, model):
+    if not _is_of(run, model):
         export(run.path, model, data=data)
     return model
 
 
 def _is_of(run: Run, model: Path) -> bool:
-    """Whether a file can be read as a model that this run gave."""
+    """Whether a file can be read as a model of the epoch that this run gives."""
     try:
         trained_on = Recognizer(model, provider="cpu").card.trained_on
     except AppError:
         return False
-    return all(trained_on.get(key) == run.facts[key] for key in ("dataset", "protocol", "seed"))
+    wanted = {key: run.facts[key] for key in ("dataset", "protocol", "seed")}
+    if (run.path / f"{run.checkpoint}.pt").is_file():  # otherwise the model is all that is left of the run
+        wanted["epoch"] = run.load(run.checkpoint)["epoch"]
+    return all(trained_on.get(key) == value for key, value in wanted.items())
 
 
 def trained_network(run: Run) -> tuple[nn.Module, int]:

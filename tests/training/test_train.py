@@ -17,7 +17,7 @@ import torch
 
 from models.card import ModelCard
 from skeleton.errors import ConfigError, TrainingDataError
-from tests.training.conftest import SMALL
+from tests.training.conftest import SMALL, edit_settings
 from training import config, export, train
 from training.__main__ import main
 from training.augment import mix
@@ -280,6 +280,20 @@ def test_a_model_file_that_was_damaged_or_is_of_another_run_is_written_anew(synt
         (one.path / MODEL).write_bytes(wrong)
         train.resume(one.path)
         assert ModelCard.from_metadata(_metadata(one.path / MODEL), file=MODEL).trained_on["seed"] == 1
+
+
+def test_a_model_file_that_was_made_by_hand_stays_until_the_run_goes_on(synthetic: Path, tmp_path: Path) -> None:
+    settings = config.load(assignments=[*SMALL, "epochs=1", "keep=last"])
+    made = train.train(data=synthetic, protocol="odd-even", output=tmp_path / "run", settings=settings)
+    model = made.path / MODEL
+    export.export(made.path, model, name="mine", note="of the user")
+    os.utime(model, (0, 0))  # a copy may have any time
+    train.resume(made.path)
+    card = ModelCard.from_metadata(_metadata(model), file=MODEL)
+    assert (card.name, card.results["note"], card.trained_on["epoch"]) == ("mine", "of the user", 1)
+    edit_settings(made.path, "epochs = 1\n", "epochs = 2\n")
+    train.resume(made.path)
+    assert ModelCard.from_metadata(_metadata(model), file=MODEL).trained_on["epoch"] == 2
 
 
 def _metadata(model: Path) -> dict[str, str]:
