@@ -148,7 +148,8 @@ def learning_curve_figure(rows: Sequence[dict[str, float]]) -> Figure:
             axes.set_ylim(0, 101 if what == "top1" else None)
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.grid(axis="y", color=FAINT, linewidth=0.8)
-        axes.legend(loc="lower right", fontsize=8)
+        if axes.lines:
+            axes.legend(loc="lower right", fontsize=8)
         return figure
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import importlib.metadata
-import math
 import platform
+import shlex
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -26,6 +26,7 @@ from training import attention_figure, export, protocols
 from training.cache import open_cache
 from training.evaluate import evaluate
 from training.figures import saved
+from training.journal import COLUMNS
 from training.report_page import Content, page
 from training.run import Run, open_run
 from training.taught import taught_to
@@ -116,10 +117,13 @@ def history(run: Path) -> list[dict[str, float]]:
         with file.open(newline="", encoding="utf-8") as stream:
             for row in csv.DictReader(stream):
                 rows.append({str(name): float(value) for name, value in row.items()})
-                if not math.isfinite(rows[-1]["epoch"]) or len(rows) > MOST_EPOCHS:
+                if not rows[-1].keys() >= set(COLUMNS) or not rows[-1]["epoch"] == len(rows) <= MOST_EPOCHS:
                     raise ValueError
     except (ValueError, KeyError, TypeError, csv.Error):
-        raise TrainingDataError(f"{file} must hold numbers under names, one row an epoch, but does not.") from None
+        raise TrainingDataError(
+            f"{file} must hold numbers under the names {', '.join(COLUMNS)}, one row an epoch, but does not.",
+            remedy=f"It is written anew by: python -m training train --resume {shlex.quote(str(run))}",
+        ) from None
     return rows
 
 

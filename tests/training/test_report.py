@@ -17,9 +17,11 @@ from skeleton.errors import ModelContractError, TrainingDataError
 from training import figures, report
 from training.__main__ import main
 from training.evaluate import WHOLE_ONLY, evaluate
+from training.journal import COLUMNS
 from training.report_page import Content, page
 
 HOSTILE = ("<script>alert(1)</script>", "$\\frac{1}{0}$ & \"quotes\" 'too'", "</style><b>深蹲</b>")
+NAMES = ",".join(COLUMNS)
 VOID = {"meta", "img", "br"}
 
 
@@ -200,11 +202,26 @@ def test_a_twin_that_was_taught_other_labels_is_refused(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("text", ["epoch\nten\n", "step,loss\n1,2\n", "epoch,loss\n1,2,3\n", "epoch\ninf\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "epoch\nten\n",
+        "step,loss\n1,2\n",
+        "epoch,loss\n1,2,3\n",
+        "epoch\ninf\n",
+        "epoch\n1\n",
+        f"{NAMES}\n2{',0' * 7}\n",
+    ],
+)
 def test_a_damaged_learning_curve_is_one_sentence(text: str, tmp_path: Path) -> None:
     (tmp_path / "results.csv").write_text(text)
-    with pytest.raises(TrainingDataError, match=r"results\.csv must hold numbers"):
+    with pytest.raises(TrainingDataError, match=r"results\.csv must hold numbers under .*train --resume"):
         report.history(tmp_path)
+
+
+@pytest.mark.parametrize("row", [{"epoch": 1.0}, {"epoch": 1.0, "train_loss": 1.0}, {"epoch": 1.0, "val_top1": 1.0}])
+def test_a_learning_curve_of_what_is_known_is_drawn_without_a_warning(row: dict[str, float]) -> None:
+    assert ElementTree.fromstring(figures.learning_curve([row])) is not None
 
 
 def test_a_run_without_an_epoch_has_no_curve(tmp_path: Path) -> None:
