@@ -128,6 +128,8 @@ def history(run: Path) -> list[dict[str, float]]:
 
 
 def _subject(source: Path, data: Path | None) -> Subject:
+    if not source.exists():
+        raise ConfigError(f"A report is on a model file or a run folder, but there is no '{source}'.")
     if not source.is_dir():
         return Subject(source, None)
     run = open_run(source)

@@ -169,6 +169,7 @@ def test_the_command_reports_on_a_run_and_its_twin(
         pytest.param("report {model} --output a.html", "needs --data", id="a model without data"),
         pytest.param("report {model} --data {data} --protocol x --output a.html", "no protocol 'x'", id="protocol"),
         pytest.param("report none.onnx --data {data} --output a.html", "none.onnx", id="no model"),
+        pytest.param("report runs/0 --output a.html", "there is no 'runs/0'", id="no run"),
         pytest.param("report {data} --output a.html", "no run.json", id="a folder that is no run"),
         pytest.param("report {model} --data {data} --output no/a.html", "must lie in a folder", id="no folder"),
         pytest.param(
