@@ -31,17 +31,20 @@ def run(command: Callable[[], int | None], *, is_verbose: bool) -> int:
     # A file name may hold what the terminal's encoding does not.
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
+    error: BaseException | None = None
     try:
         code = command() or 0
-        lost = _lost_output()
-        if lost:
-            raise lost
-        return code
-    except (AppError, OSError, MemoryError, KeyboardInterrupt, ModuleNotFoundError) as error:
+    except (AppError, OSError, MemoryError, KeyboardInterrupt, ModuleNotFoundError) as raised:
+        error = raised
         if is_verbose:
             traceback.print_exc()
-        print(f"error: {_sentence(_lost_output() or error)}", file=sys.stderr)
+    error = _lost_output() or error
+    if isinstance(error, BrokenPipeError):  # whoever reads the output has seen enough, as "| head" has
         return 1
+    if error:
+        print(f"error: {_sentence(error)}", file=sys.stderr)
+        return 1
+    return code
 
 
 def natural(text: str) -> int:

@@ -80,7 +80,7 @@ def prepare(
         TrainingDataError: The source is something else, nothing in it can be used, the folder exists already, or the
             work was interrupted (the disk is full, a worker was ended, Ctrl-C): then the same call goes on.
     """
-    if output.exists():
+    if os.path.lexists(output):  # a link that leads nowhere too
         raise exists_already(output)
     options = data_set.options() if options is None else options
     listing = data_set.look(source, options)

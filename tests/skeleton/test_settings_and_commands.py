@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -145,6 +146,18 @@ def test_a_result_sent_to_a_full_disk_is_one_sentence(length: int, monkeypatch: 
     assert done.returncode == 1
     assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
     assert done.stderr.endswith(f"No space left on device. {MAKE_ROOM}\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a pipe nobody reads is another error there")
+@pytest.mark.parametrize("length", [10, 100_000])
+def test_a_reader_who_has_seen_enough_hears_nothing(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as nobody:
+        command = [sys.executable, "-c", PRINTING, str(length)]
+        done = subprocess.run(command, stdout=nobody, stderr=subprocess.PIPE, text=True, check=False, cwd=REPOSITORY)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_a_full_disk_says_what_helps(capsys: pytest.CaptureFixture[str]) -> None:

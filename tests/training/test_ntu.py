@@ -249,6 +249,18 @@ def test_both_zip_files_in_a_folder_are_one_source(tmp_path: Path) -> None:
     assert [clip.item.setup for clip in NTU60.clips(one)] == [1]
 
 
+def test_a_file_that_differs_between_two_zip_files_is_refused(tmp_path: Path) -> None:
+    for part, lengths in (("s001_to_s017", (4, 4)), ("s018_to_s032", (5, 4))):
+        with zipfile.ZipFile(tmp_path / f"nturgbd_skeletons_{part}.zip", "w") as target:
+            for person, length in enumerate(lengths, 1):
+                target.writestr(f"S001C001P{person:03}R001A001.skeleton", text(walk(length)))
+    listing = ntu.look(tmp_path, NtuRules(), name="ntu120")
+    with ntu.reader(tmp_path, NtuRules(), listing.description) as load:
+        with pytest.raises(TrainingDataError, match=r"s001_to_s017\.zip and in nturgbd_skeletons_s018_to_s032\.zip"):
+            load(listing.items[0])
+        assert len(load(listing.items[1]).times_s) == 4
+
+
 def test_a_folder_of_something_else_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(TrainingDataError, match=r"files like 'S001C001P001R001A001\.skeleton'"):
         ntu.look(tree(tmp_path, "readme.txt"), NtuRules(), name="ntu60")

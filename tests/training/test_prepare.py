@@ -282,6 +282,13 @@ def test_the_command_says_what_it_made(tree: Path, tmp_path: Path, capsys: pytes
     assert main([*arguments, "--set", "ghosts=false"]) == 1 and "no setting 'ghosts'" in capsys.readouterr().err
 
 
+def test_a_link_that_leads_nowhere_is_refused_before_the_work(tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(TrainingDataError, match="exists already"):
+        prepare.prepare(NTU60, tree, tmp_path / "link")
+    assert os.listdir(tmp_path) == ["link"]
+
+
 def test_an_index_of_the_size_of_ntu_is_checked_in_milliseconds(tmp_path: Path) -> None:
     count = 56_880
     joints, state = np.zeros((2, 2, 25, 3), np.float32), np.ones((2, 2, 25), np.int8)

@@ -130,14 +130,22 @@ class Folder(Files):
 
 
 class Joined(Files):
-    """Several archives as one; where two hold a file of one name, the first's counts."""
+    """Several archives as one; a file that two of them hold is refused where its sizes differ."""
 
     def __init__(self, path: Path, parts: Sequence[Files]) -> None:
-        self._owner = {name: part for part in reversed(parts) for name in part.sizes}
-        super().__init__(path, {name: part.sizes[name] for name, part in self._owner.items()})
+        self._parts = parts
+        super().__init__(path, {name: size for part in reversed(parts) for name, size in part.sizes.items()})
 
     def _read(self, name: str) -> bytes:
-        return self._owner[name].read(name)
+        first, *others = (part for part in self._parts if name in part.sizes)
+        for other in others:
+            if other.sizes[name] != first.sizes[name]:
+                raise self._refused(
+                    name,
+                    f"is in {first.path.name} and in {other.path.name}, which differ",
+                    remedy="Leave the archive that is right in the folder.",
+                )
+        return first.read(name)
 
 
 def _sizes(root: Path) -> Iterator[tuple[str, int]]:
