@@ -21,6 +21,10 @@ LARGEST = 1e6
 """Of a number that a flag takes; seconds of eleven days."""
 
 
+HTML = (".html", ".htm")
+"""What the name of a report may end in."""
+
+
 def run(command: Callable[[], int | None], *, is_verbose: bool) -> int:
     """Runs ``command`` and returns the exit code; user errors become one sentence on stderr.
 
@@ -29,7 +33,7 @@ def run(command: Callable[[], int | None], *, is_verbose: bool) -> int:
         is_verbose: Also print the traceback of a user error.
     """
     # A file name may hold what the terminal's encoding does not.
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
         sys.stdout.reconfigure(errors="backslashreplace")
     error: BaseException | None = None
     try:
@@ -72,12 +76,18 @@ def positive_number(text: str) -> float:
     return value
 
 
-def require_folder(output: Path) -> None:
+def require_folder(output: Path, *, endings: tuple[str, ...] = ()) -> None:
     """Refuses a place that cannot be written to before the work, not after it.
 
+    Args:
+        output: The file to write.
+        endings: What its name may end in, such as ".html", so that no model or cache is overwritten; none: anything.
+
     Raises:
-        ConfigError: The folder is not there, or the place is a folder itself.
+        ConfigError: The folder is not there, the place is a folder itself, or the name ends in something else.
     """
+    if endings and output.suffix.lower() not in endings:
+        raise ConfigError(f"{output} must end in {' or '.join(endings)}.", remedy="Name another file.")
     folder = output.absolute().parent
     if not folder.is_dir():
         raise ConfigError(

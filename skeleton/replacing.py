@@ -29,6 +29,8 @@ def replacing(path: Path) -> Iterator[Path]:
         OSError: The folder cannot be written to, the disk is full. It names ``path``, which is what the user knows.
     """
     folder = path.absolute().parent
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a file would take the place of /dev/null
+        raise OSError(errno.EEXIST, "It is a device or a pipe, not a file to write", str(path))
     try:
         # A short name of its own: one made of the file's name is too long where that one just fits.
         descriptor, name = tempfile.mkstemp(prefix=".unfinished-", suffix=path.suffix, dir=folder)

@@ -124,7 +124,7 @@ def _doctor(options: argparse.Namespace) -> None:
     from training.findings import SPOILS
 
     report = examine(open_cache(options.data), options.protocol)
-    print(json.dumps(report, ensure_ascii=False) if options.json else as_text(report))
+    print(json.dumps(report) if options.json else as_text(report))
     spoilers = [finding["sentence"] for finding in report["findings"] if finding["severity"] == SPOILS]
     if spoilers:
         more = f" (and {len(spoilers) - 1} more)" if len(spoilers) > 1 else ""

@@ -36,12 +36,17 @@ def find(name: str) -> tuple[Protocol, int]:
     """Returns the protocol of a name such as "xsub" or "loso-3", and the number in the name (0 where there is none).
 
     Raises:
-        ConfigError: There is none of this name; the remedy lists all.
+        ConfigError: There is none of this name (the remedy lists all), or its number is written another way.
     """
     stem, _, number = name.rpartition("-")
     if name in PROTOCOLS and PROTOCOLS[name].numbers is None:
         return PROTOCOLS[name], 0
     if f"{stem}-N" in PROTOCOLS and number.isdecimal() and len(number) < 10:
+        if number != str(int(number)):  # results are told apart by the name
+            raise ConfigError(
+                f"A protocol's number must be written without zeros in front, found '{name}'.",
+                remedy=f"Write '{stem}-{int(number)}'.",
+            )
         return PROTOCOLS[f"{stem}-N"], int(number)
     raise ConfigError(f"There is no protocol '{name}'.", remedy=f"Known: {', '.join(PROTOCOLS)}.")
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from skeleton.command_line import natural, positive, require_folder
+from skeleton.command_line import HTML, natural, positive, require_folder
 from skeleton.errors import ConfigError
 
 AddCommand = Callable[[str, Callable[[argparse.Namespace], None], str], argparse.ArgumentParser]
@@ -45,7 +45,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     else:
         result = evaluate(options.model[0], options.data, options.protocol, **how)
         text = _described(result)
-    print(json.dumps(result, ensure_ascii=False) if options.json else text)
+    print(json.dumps(result) if options.json else text)
 
 
 def _described_divisions(result: dict[str, Any]) -> str:
@@ -110,7 +110,7 @@ def _described(result: dict[str, Any]) -> str:
 def _report(options: argparse.Namespace) -> None:
     from training import report
 
-    require_folder(options.output)
+    require_folder(options.output, endings=HTML)
     result = report.write(
         options.source,
         options.output,
@@ -167,7 +167,7 @@ def _faithfulness(options: argparse.Namespace) -> None:
     )
     if options.output is not None:
         faithfulness_figure.write(result, options.output)
-    print(json.dumps(result, ensure_ascii=False) if options.json else faithfulness.described(result))
+    print(json.dumps(result) if options.json else faithfulness.described(result))
 
 
 def _ablate(options: argparse.Namespace) -> None:

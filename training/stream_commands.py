@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from skeleton.command_line import natural
+from skeleton.command_line import HTML, natural, require_folder
 from skeleton.errors import ConfigError
 from training.result_commands import AddCommand
 
@@ -27,6 +27,8 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     if (options.data is None) == (options.recording is None):
         raise ConfigError("Say what to measure on: --data CACHE --protocol NAME, or --recording FILE --truth TABLE.")
+    if options.report:
+        require_folder(options.report, endings=HTML)
     if options.recording is not None:
         if options.truth is None:
             raise ConfigError("--recording needs --truth TABLE.csv.")
@@ -52,7 +54,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         )
     if options.report:
         stream_page.write(result, options.report, command=options.typed)
-    print(json.dumps(result, ensure_ascii=False) if options.json else described(result))
+    print(json.dumps(result) if options.json else described(result))
 
 
 def _calibrate(options: argparse.Namespace) -> None:
@@ -60,6 +62,7 @@ def _calibrate(options: argparse.Namespace) -> None:
 
     if not options.data or not options.protocol:
         raise ConfigError("Calibration needs --data CACHE and --protocol NAME.")
+    require_folder(options.output, endings=(".onnx",))
     result = calibrate(
         options.model,
         options.data,
@@ -72,7 +75,7 @@ def _calibrate(options: argparse.Namespace) -> None:
         config=_stream_config(options.set),
         seed=options.seed,
     )
-    print(json.dumps(result, ensure_ascii=False) if options.json else _fitted(result))
+    print(json.dumps(result) if options.json else _fitted(result))
 
 
 def _card(options: argparse.Namespace) -> None:
@@ -81,6 +84,8 @@ def _card(options: argparse.Namespace) -> None:
     changes = {"name": options.name, "results": options.results, "streams": options.streams, "note": options.note}
     if any(changes.values()) != (options.output is not None):
         raise ConfigError("--output FILE goes with what is to be changed: --name, --results, --streams or --note.")
+    if options.output:
+        require_folder(options.output, endings=(".onnx",))
     print(as_text(describe(options.model, options.output, **changes)))
 
 

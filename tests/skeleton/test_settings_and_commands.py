@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from skeleton import config
-from skeleton.command_line import run
+from skeleton.command_line import HTML, require_folder, run
 from skeleton.config import setting
 from skeleton.errors import ConfigError, RecordingError
-from skeleton.replacing import MAKE_ROOM, replacing_folder
+from skeleton.replacing import MAKE_ROOM, replacing, replacing_folder
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -130,7 +130,7 @@ def test_the_commands_own_code_is_returned() -> None:
 
 PRINTING = """
 import sys
-from skeleton.command_line import run
+from skeleton.command_line import HTML, require_folder, run
 
 sys.exit(run(lambda: print("x" * int(sys.argv[1])), is_verbose=False))
 """
@@ -166,9 +166,11 @@ def test_a_full_disk_says_what_helps(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().err == f"error: a.npz: No space left on device. {MAKE_ROOM}\n"
 
 
-def test_a_name_that_the_terminal_cannot_show_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])  # the second in the C locale
+def test_a_name_that_the_terminal_cannot_show_is_no_error(errors: str, monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="cp1252", write_through=True))
+    output = io.TextIOWrapper(written, encoding="ascii", errors=errors, write_through=True)
+    monkeypatch.setattr(sys, "stdout", output)
     assert run(lambda: print("\u65e5\udcff.csv: 3 frames"), is_verbose=False) == 0
     assert written.getvalue().rstrip() == b"\\u65e5\\udcff.csv: 3 frames"
 
@@ -204,3 +206,19 @@ def test_a_folder_that_cannot_be_written_leaves_nothing_and_is_named(
     with pytest.raises(OSError, match=error.strerror) as failed, replacing_folder(tmp_path / "folder"):
         raise error
     assert str(failed.value.filename).endswith(named) and not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_file_does_not_take_the_place_of_a_pipe(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="a device or a pipe") as caught, replacing(pipe):
+        raise AssertionError("nothing may be written")
+    assert caught.value.filename == str(pipe) and pipe.is_fifo() and os.listdir(tmp_path) == ["pipe"]
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "cache.json", "report"])
+def test_an_output_of_another_ending_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"must end in \.html or \.htm"):
+        require_folder(tmp_path / name, endings=HTML)
+    require_folder(tmp_path / "Report.HTML", endings=HTML)

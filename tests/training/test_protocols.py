@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skeleton.errors import AppError, TrainingDataError
+from skeleton.errors import AppError, ConfigError, TrainingDataError
 from training import protocols
 from training.cache import Cache, open_cache
 
@@ -83,3 +83,9 @@ def test_a_performance_on_two_sides_is_refused(opened: Cache) -> None:
     groups[np.flatnonzero(opened.clips["subject"] == 2)[0]] = groups[np.flatnonzero(opened.clips["subject"] == 1)[0]]
     with pytest.raises(TrainingDataError, match="train and test"):
         protocols.split(with_clips(opened, group=groups), "odd-even")
+
+
+@pytest.mark.parametrize("number", ["016", "٣"])
+def test_a_division_has_one_spelling(number: str) -> None:
+    with pytest.raises(ConfigError, match=rf"Write 'loso-{int(number)}'"):
+        protocols.find(f"loso-{number}")
