@@ -21,6 +21,7 @@ from training.protocols import FOLDED
 
 LARGEST_RESULTS = 16 << 20
 """Bytes of a result file."""
+LARGEST_SEED = 2**63 - 1
 MOST_DIVISIONS = 1_000_000
 """Of a protocol: nobody leaves out more people one by one."""
 TITLES = {
@@ -262,7 +263,7 @@ def _read(file: Path) -> list[Entry]:
     try:
         if file.stat().st_size > LARGEST_RESULTS:
             raise ValueError
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values = json.loads(file.read_bytes())  # PowerShell writes UTF-16
         if _is_of_some_labels(values):
             raise TrainingDataError(f"Only results of all labels can be compared, but some were left out of {file}.")
         if _is_on_trainers(values):
@@ -290,10 +291,11 @@ def _is_on_trainers(values: dict[str, Any]) -> bool:
 def _of_evaluation(values: dict[str, Any]) -> list[Entry]:
     if values.get("divisions"):
         return [entry for division in values["divisions"] for entry in _of_evaluation(division)]
-    division = str(values["protocol"])
+    division = _text(values["protocol"])
     stem = division.rpartition("-")[0]
-    method = NETWORKS.get(values["network"], str(values["network"])) + ATTENTION.get(values.get("attention"), "")
-    key = (str(values["dataset"]), stem if stem in FOLDED else division, f"{method} (ours)")
+    network, attention = _text(values["network"]), values.get("attention")
+    method = NETWORKS.get(network, network) + (ATTENTION[attention] if attention is not None else "")
+    key = (_text(values["dataset"]), stem if stem in FOLDED else division, f"{method} (ours)")
     # What an older evaluate wrote does not say how many divisions a protocol has that counts people.
     needed = _count(values.get("divisions_in_all", 0 if stem in FOLDED and len(FOLDED[stem]) == 1 else 1))
     needed = max(needed, len(FOLDED.get(stem, ()))) if needed else 0
@@ -301,7 +303,7 @@ def _of_evaluation(values: dict[str, Any]) -> list[Entry]:
         Entry(
             key,
             division,
-            int(values.get("seed") or 0),
+            _count(values.get("seed") or 0, most=LARGEST_SEED),
             _share(values["top1"]),
             1,
             needed,
@@ -313,7 +315,9 @@ def _of_evaluation(values: dict[str, Any]) -> list[Entry]:
 
 
 def _of_ablation(values: dict[str, Any]) -> list[Entry]:
-    network = str(values["recipe"]["network"])
+    network = _text(values["recipe"]["network"])
+    if not isinstance(values["divisions"], list):
+        raise ValueError
     count = len(values["divisions"])
     tested = values.get("samples", {})
     samples = [_count(tested.get(division, 0)) for division in values["divisions"]]
@@ -328,14 +332,21 @@ def _of_ablation(values: dict[str, Any]) -> list[Entry]:
         variant = (
             ATTENTION.get(row["name"], f", {row['title']}") if values["table"] == "attention" else f", {row['title']}"
         )
-        key = (str(values["dataset"]), str(values["protocol"]), f"{NETWORKS.get(network, network)}{variant} (ours)")
+        method = f"{NETWORKS.get(network, network)}{variant} (ours)"
+        key = (_text(values["dataset"]), _text(values["protocol"]), method)
         for seed, top1 in row["metrics"]["top1"]["by_seed"].items():
             entries.append(Entry(key, key[1], int(seed), _share(top1), count, count, **facts))
     return entries
 
 
-def _count(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_DIVISIONS:
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError
+    return value
+
+
+def _count(value: Any, *, most: int = MOST_DIVISIONS) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
         raise ValueError
     return value
 

@@ -70,7 +70,7 @@ def as_text(card: ModelCard) -> str:
 
 def _of_streams(file: Path, card: ModelCard, *, card_of: str) -> dict[str, Any]:
     try:
-        values = json.loads(file.read_text(encoding="utf-8")) if file.stat().st_size <= LARGEST_RESULTS else None
+        values = json.loads(file.read_bytes()) if file.stat().st_size <= LARGEST_RESULTS else None
     except (ValueError, RecursionError):
         values = None
     if not isinstance(values, dict) or not isinstance(values.get("engine"), dict):

@@ -282,12 +282,15 @@ def read_result(file: Path) -> dict[str, Any]:
     try:
         if file.stat().st_size > LARGEST_RESULTS:
             raise TrainingDataError(f"{file} is larger than a result of 'python -m training evaluate --json'.")
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values = json.loads(file.read_bytes())  # PowerShell writes UTF-16
     except (ValueError, RecursionError):
         values = None
     wanted = ("dataset", "protocol", "top1", "macro_f1", "top1_live")
     if not isinstance(values, dict) or any(key not in values for key in wanted):
         raise TrainingDataError(f"{file} must hold what 'python -m training evaluate --json' prints, but does not.")
-    if not all(isinstance(values[key], (int, float)) for key in wanted[2:]):
-        raise TrainingDataError(f"{file} must give numbers for top1, macro_f1 and top1_live, but does not.")
+    if not all(type(values[key]) in (int, float) and 0 <= values[key] <= 1 for key in wanted[2:]):
+        raise TrainingDataError(
+            f"{file} must give numbers from 0 to 1 for top1, macro_f1 and top1_live, but does not.",
+            remedy="Measure the model again.",
+        )
     return values

@@ -203,6 +203,24 @@ def test_a_file_that_is_no_result_is_one_sentence(
     assert "result.json must hold what" in err and err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"seed": value} for value in (float("inf"), 1.5, True, -1)]
+    + [{"attention": "x"}, {"dataset": None}, {"protocol": 3}, {"network": ["csta_cnn"]}],
+    ids=str,
+)
+def test_a_hand_made_result_is_refused(change: dict[str, object], tmp_path: Path) -> None:
+    with pytest.raises(TrainingDataError, match="must hold what"):
+        compare([written(tmp_path, **change)])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_what_a_shell_of_windows_writes_is_read(encoding: str, tmp_path: Path) -> None:
+    file = written(tmp_path)
+    file.write_text(file.read_text(), encoding=encoding)
+    assert "84.0" in compare([file])
+
+
 @pytest.mark.parametrize("top1", [7, -0.1, "0.9", None, True, float("nan")])
 def test_a_share_that_is_none_is_refused(top1: object, tmp_path: Path) -> None:
     with pytest.raises(TrainingDataError, match="must hold what"):

@@ -57,6 +57,11 @@ def test_a_file_of_something_else_is_refused_and_nothing_is_written(
     for flag, sentence in (("--streams", "evaluate-stream --json"), ("--results", "evaluate --json")):
         assert main(["card", str(model), flag, str(other), "--output", str(output)]) == 1
         assert sentence in capsys.readouterr().err and not output.exists()
+    for top1 in ("NaN", "5", "-1", "true", "1e308"):
+        values = f'{{"dataset": "x", "protocol": "y", "top1": {top1}, "macro_f1": 0.5, "top1_live": 0.5}}'
+        other.write_text(values, encoding="utf-16")
+        assert main(["card", str(model), "--results", str(other), "--output", str(output)]) == 1
+        assert "numbers from 0 to 1" in capsys.readouterr().err and not output.exists()
     assert main(["card", str(model), "--note", "x"]) == 1 and "--output FILE goes with" in capsys.readouterr().err
 
 
