@@ -106,7 +106,8 @@ def calibrate(
         **_confidence(asked, card.temperature, temperature),
         **_decision(before, after),
     }
-    chosen = dataclasses.replace(fitted, results=card.results | {"calibration": report})
+    # What was measured with the old temperature and thresholds does not hold for the new ones.
+    chosen = dataclasses.replace(fitted, results={"calibration": report})
     proof = held_of(recognizer, cache, clips[:: len(asked)]) if folds else asked[0].held
     write(
         chosen,

@@ -29,7 +29,7 @@ FAST = ["--set", "clips=6", "pause_s=[0.5, 1.5]", "lead_s=1.5"]
 def skewed(model: Path, card: ModelCard, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The model made five times less sure, with a card that says person 3 validated and person 1 trained."""
     trained_on = card.trained_on | {"subjects": [1], "validation_subjects": [3]}
-    changed = dataclasses.replace(card, temperature=5.0, trained_on=trained_on)
+    changed = dataclasses.replace(card, temperature=5.0, trained_on=trained_on, results={"ece": 0.3})
     file = tmp_path_factory.mktemp("skewed") / "unsure.onnx"
     file.write_bytes(with_card(model.read_bytes(), changed, file="m"))
     return file
@@ -117,6 +117,7 @@ def test_the_new_file_has_the_temperature_of_the_least_loss_and_new_thresholds(
     assert printed["nll"]["after"] < printed["nll"]["before"]
     assert printed["ece"]["whole"]["after"] < printed["ece"]["whole"]["before"]
     assert (calm.enter_threshold, calm.exit_threshold) == (printed["enter_threshold"], printed["exit_threshold"])
+    assert list(calm.results) == ["calibration"]  # what was measured before it no longer holds
     assert (
         calm.results["calibration"]["subjects"] == [3]
         and calm.labels == Recognizer(model, provider="cpu").card.labels
