@@ -88,12 +88,20 @@ class Shelf:
             self.held = _frames(cache, whole, cache.clips["start"], every if is_leveled else (), device)
 
     def take(self, indices: np.ndarray) -> Ragged:
-        """Returns the clips of the given numbers (B,)."""
+        """Returns the clips of the given numbers (B,).
+
+        Raises:
+            TrainingDataError: The times of one do not increase.
+        """
         clips = self.cache.clips[indices]
         starts, frames = clips["start"].astype(np.int64), clips["frames"].astype(np.int64)
         offset = np.arange(frames.max())[None, :]
         rows = starts[:, None] + np.minimum(offset, frames[:, None] - 1)  # (B, F)
         times_s = np.where(offset < frames[:, None], self.cache.times_s[rows], np.inf)
+        is_wrong = ~(times_s[:, 1:] > times_s[:, :-1]) & (offset[:, 1:] < frames[:, None])
+        if is_wrong.any() or not np.isfinite(times_s[:, 0]).all():
+            wrong = is_wrong.any(axis=1) | ~np.isfinite(times_s[:, 0])
+            raise self.cache.damaged(int(indices[wrong.argmax()]), "has times that do not increase")
         source = self.held
         if source is None:
             parts = [slice(start, start + count) for start, count in zip(starts.tolist(), frames.tolist())]

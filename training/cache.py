@@ -26,7 +26,8 @@ from typing import Any
 import numpy as np
 
 from skeleton.errors import TrainingDataError
-from skeleton.layout import LAYOUTS, Layout
+from skeleton.layout import LAYOUTS, NOT_TRACKED, TRACKED, Layout
+from training.protocol_table import FOLDED, PROTOCOLS
 
 VERSION = 2
 CLIP_FIELDS = np.dtype(
@@ -100,10 +101,34 @@ class Cache:
         start = int(self.clips["start"][index])
         return slice(start, start + int(self.clips["frames"][index]))
 
-    def track(self, index: int, person: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Returns one person of one clip: times (F,) seconds, joints (F, V, 3) meters, seen (F, V) bool."""
+    def frames(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Returns one clip: times (F,) seconds, joints (F, M, V, 3) meters, state (F, M, V) int8.
+
+        Raises:
+            TrainingDataError: Its times do not increase, a coordinate is no number, or a state is none.
+        """
         rows = self.rows(index)
-        return self.times_s[rows], self.joints[rows, person], self.state[rows, person] > 0
+        times_s, joints, state = self.times_s[rows], self.joints[rows], self.state[rows]
+        if not (np.isfinite(times_s).all() and (times_s[1:] > times_s[:-1]).all()):
+            raise self.damaged(index, "has times that do not increase")
+        if not np.isfinite(joints).all():
+            raise self.damaged(index, "has coordinates that are not numbers")
+        if state.size and not NOT_TRACKED <= state.min() <= state.max() <= TRACKED:
+            raise self.damaged(index, f"has states other than {NOT_TRACKED} to {TRACKED}")
+        return times_s, joints, state
+
+    def track(self, index: int, person: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Returns one person of one clip: times (F,) seconds, joints (F, V, 3) meters, seen (F, V) bool.
+
+        Raises:
+            TrainingDataError: As :meth:`frames`.
+        """
+        times_s, joints, state = self.frames(index)
+        return times_s, joints[:, person], state[:, person] > 0
+
+    def damaged(self, index: int, problem: str) -> TrainingDataError:
+        """Returns what to raise about one clip: ``problem`` goes on after its name."""
+        return _damaged(self.path, f"clip {index} ({self.name(index)}) {problem}")
 
     def name(self, index: int) -> str:
         """Returns the name of the file that a clip was read from, within the source."""
@@ -207,6 +232,9 @@ def _facts(path: Path) -> dict[str, Any]:
         raise _damaged(path, "its people are not names by numbers")
     if not _is_texts(facts.get("protocols")):
         raise _damaged(path, "cache.json has no protocols")
+    unknown = [name for name in facts["protocols"] if name not in PROTOCOLS and name not in FOLDED]
+    if unknown:
+        raise _damaged(path, f"cache.json names a protocol '{unknown[0]}', which there is not")
     return facts
 
 
@@ -238,7 +266,13 @@ def _problem_of_frames(
 
 
 def _problem_of_clips(
-    labels: Sequence[str], *, clips: np.ndarray, names: np.ndarray, times: np.ndarray, **others: np.ndarray
+    labels: Sequence[str],
+    *,
+    clips: np.ndarray,
+    names: np.ndarray,
+    times: np.ndarray,
+    joints: np.ndarray,
+    **others: np.ndarray,
 ) -> str:
     """What is wrong with the index, or an empty string; whole columns at a time: it may have 100,000 rows."""
     del others
@@ -249,6 +283,10 @@ def _problem_of_clips(
         return "clips.npy names frames that are not there"
     if (clips["label"] < 0).any() or (clips["label"] >= len(labels)).any():
         return "clips.npy names labels that are not there"
+    if (clips["persons"] < 0).any() or (clips["persons"] > joints.shape[1]).any():
+        return "clips.npy names people that joints.npy has no place for"
+    if (clips["subject"] < 0).any():
+        return "clips.npy names subjects below 0"
     ends = clips["name_end"].astype(np.int64)
     if (
         names.dtype != np.uint8

@@ -85,18 +85,17 @@ def _joined(cache: Cache, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarra
     times, joints, state = [], [], []
     now_s = 0.0
     for index in indices:
-        start = int(cache.clips[index]["start"])
-        rows = slice(start, start + int(cache.clips[index]["frames"]))
+        own_s, positions, states = cache.frames(index)
         if joints:
             steps = np.arange(1, round(TRANSITION_S * RATE_HZ)) / round(TRANSITION_S * RATE_HZ)
-            last, first = joints[-1][-1], cache.joints[rows][0]
+            last, first = joints[-1][-1], positions[0]
             times.append(now_s + steps * TRANSITION_S)
             joints.append((last + (first - last) * steps[:, None, None, None]).astype(np.float32))
-            state.append(np.repeat(np.minimum(state[-1][-1:], cache.state[rows][:1]), len(steps), axis=0))
+            state.append(np.repeat(np.minimum(state[-1][-1:], states[:1]), len(steps), axis=0))
             now_s += TRANSITION_S
-        times.append(now_s + cache.times_s[rows])
-        joints.append(cache.joints[rows])
-        state.append(cache.state[rows])
+        times.append(now_s + own_s)
+        joints.append(positions)
+        state.append(states)
         now_s = float(times[-1][-1])
     return np.concatenate(times), np.concatenate(joints), np.concatenate(state)
 

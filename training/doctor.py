@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from skeleton.layout import NOT_TRACKED, TRACKED
 from training.cache import Cache
 from training.doctor_splits import about_copies, about_splits
 from training.findings import DOUBTFUL, MOST_STRANGE_CLIPS, NOTE, SPOILS, Finding, counted, listed, strange
@@ -141,6 +142,8 @@ def _about_joints(cache: Cache, quality: Quality) -> Iterator[Finding]:
     joints, seen = cache.layout.joints, quality.tracked + quality.inferred
     if quality.not_finite.any():
         yield Finding(SPOILS, f"{int(quality.not_finite.sum())} coordinates are not numbers.")
+    what = f"with states of joints other than {NOT_TRACKED} to {TRACKED}"
+    yield from strange(cache, quality.strange_states > 0, what, severity=SPOILS)
     rise_m = np.nanmedian(quality.rise_m) if np.isfinite(quality.rise_m).any() else np.nan
     if rise_m < -TORSO_M[0]:
         yield Finding(SPOILS, f"The head is {-rise_m:.2f} m below the hips: y must point up.")

@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from skeleton.layout import INFERRED, TRACKED
+from skeleton.layout import INFERRED, NOT_TRACKED, TRACKED
 from skeleton.recording import GAP_S
 from training.cache import Cache
 
@@ -41,6 +41,7 @@ class Quality:
         gaps: (C,) steps in time of ``GAP_S`` and more.
         step_s: (C,) median step in time, NaN for a single frame, seconds.
         not_finite: (C,) coordinates that are no numbers.
+        strange_states: (C,) states of joints that are none.
         digest: C hashes; equal for clips that are exact copies.
     """
 
@@ -57,6 +58,7 @@ class Quality:
     gaps: np.ndarray
     step_s: np.ndarray
     not_finite: np.ndarray
+    strange_states: np.ndarray
     digest: list[bytes]
 
 
@@ -110,7 +112,10 @@ def _measured(
     lengths: np.ndarray,
 ) -> dict[str, np.ndarray]:
     """Every measure of the clips that begin at ``starts`` in arrays of F frames."""
-    seen = (state > 0) & np.isfinite(positions).all(axis=-1)  # (F, M, V)
+    is_number = np.isfinite(positions)
+    seen = (state > 0) & is_number.all(axis=-1)  # (F, M, V)
+    is_state = (state >= NOT_TRACKED) & (state <= TRACKED)
+    positions, times_s = np.where(is_number, positions, 0), np.where(np.isfinite(times_s), times_s, 0)
     inner = np.ones(len(times_s), bool)  # frames that have one before them in their clip
     inner[starts] = False
     step_s = np.diff(times_s, prepend=times_s[:1])
@@ -144,7 +149,8 @@ def _measured(
         "empty": np.add.reduceat(~seen.any(axis=(1, 2)), starts, dtype=np.int64),
         "gaps": np.add.reduceat((step_s >= GAP_S) & inner, starts, dtype=np.int64),
         "step_s": np.array([np.median(step_s[s + 1 : s + n]) if n > 1 else np.nan for s, n in zip(starts, lengths)]),
-        "not_finite": np.add.reduceat((~np.isfinite(positions)).sum(axis=(1, 2, 3)), starts, dtype=np.int64),
+        "not_finite": np.add.reduceat((~is_number).sum(axis=(1, 2, 3)), starts, dtype=np.int64),
+        "strange_states": np.add.reduceat((~is_state).sum(axis=(1, 2)), starts, dtype=np.int64),
     }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from skeleton.errors import TrainingDataError
 from skeleton.window import cut
 from training import batches
 from training.cache import Cache, open_cache
@@ -27,7 +28,7 @@ def with_lost_joints(path: Path, *, persons: int, share: float) -> Cache:
     for _ in range(int(400 * share)):
         start = random.integers(len(state))
         state[start : start + random.integers(1, 30), random.integers(persons), random.integers(state.shape[2])] = 0
-    joints = np.where(state[..., None] > 0, joints, np.float32(np.nan))
+    joints = np.where(state[..., None] > 0, joints, np.float32(1000))  # nobody looks at it
     return dataclasses.replace(opened, joints=joints, state=state)
 
 
@@ -68,6 +69,19 @@ def test_a_batch_is_what_the_window_function_cuts(synthetic: Path, persons: int,
 def one_by_one(track: tuple[np.ndarray, ...], wanted_s: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
     parts = [cut(*track, start_s=float(time), end_s=float(time), frame_count=1) for time in wanted_s]
     return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+
+
+@pytest.mark.parametrize("frame", [0, -1])
+@pytest.mark.parametrize("wrong", [np.nan, -np.inf, 0.0])
+def test_a_clip_whose_times_do_not_increase_is_named(synthetic: Path, frame: int, wrong: float) -> None:
+    opened = open_cache(synthetic)
+    times_s = np.array(opened.times_s)
+    rows = opened.rows(17)
+    times_s[rows.stop - 1 if frame else rows.start + (wrong == 0)] = wrong
+    damaged = dataclasses.replace(opened, times_s=times_s)
+    batches.load(damaged, np.delete(INDICES, 1), torch.device("cpu"))
+    with pytest.raises(TrainingDataError, match=r"clip 17 \(.+\) has times that do not increase"):
+        batches.load(damaged, INDICES, torch.device("cpu"))
 
 
 def test_the_last_frame_of_every_clip_is_its_end(synthetic: Path) -> None:

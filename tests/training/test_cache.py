@@ -102,6 +102,10 @@ def cut_short(path: Path) -> None:
         pytest.param(array("clips", with_field("name_end", 0)), "names.npy does not fit", id="name before the last"),
         pytest.param(array("names", lambda a: a[:-1]), "names.npy does not fit", id="names cut short"),
         pytest.param(array("clips", with_field("label", 3)), "labels that are not there", id="label too large"),
+        pytest.param(array("clips", with_field("persons", 2)), "people that joints.npy has no place", id="more people"),
+        pytest.param(array("clips", with_field("persons", -1)), "people that joints.npy has no", id="fewer than none"),
+        pytest.param(array("clips", with_field("subject", -2)), "subjects below 0", id="subject below 0"),
+        pytest.param(facts(protocols=["odd-even", "<x>"]), "a protocol '<x>'", id="unknown protocol"),
     ],
 )
 def test_a_damaged_cache_is_one_sentence(
@@ -112,6 +116,39 @@ def test_a_damaged_cache_is_one_sentence(
     damage(path)
     with pytest.raises(TrainingDataError, match=sentence):
         cache.open_cache(path)
+
+
+def with_last(value: float) -> Callable[[np.ndarray], np.ndarray]:
+    def change(values: np.ndarray) -> np.ndarray:
+        values[-1] = value
+        return values
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        pytest.param(array("times", with_last(np.nan)), "times that do not increase", id="no time"),
+        pytest.param(array("times", with_last(-1)), "times that do not increase", id="a time before the last"),
+        pytest.param(array("times", with_last(np.inf)), "times that do not increase", id="an endless time"),
+        pytest.param(array("joints", with_last(np.nan)), "coordinates that are not numbers", id="no coordinate"),
+        pytest.param(array("joints", with_last(np.inf)), "coordinates that are not numbers", id="a joint far away"),
+        pytest.param(array("state", with_last(-7)), "states other than 0 to 2", id="a state below 0"),
+        pytest.param(array("state", with_last(3)), "states other than 0 to 2", id="a state above 2"),
+    ],
+)
+def test_damaged_frames_are_one_sentence_that_names_the_clip(
+    tmp_path: Path, synthetic: Path, damage: Callable[[Path], None], sentence: str
+) -> None:
+    path = tmp_path / "copy"
+    shutil.copytree(synthetic, path)
+    damage(path)
+    opened = cache.open_cache(path)
+    last = len(opened) - 1
+    with pytest.raises(TrainingDataError, match=rf"copy is damaged: clip {last} \(.+\) has {sentence}\. Prepare"):
+        opened.track(last)
+    opened.track(0)  # the others are whole
 
 
 def test_pickled_objects_are_never_loaded(tmp_path: Path, synthetic: Path) -> None:

@@ -197,8 +197,26 @@ def test_damaged_times_are_named_and_no_traceback(tmp_path: Path, wrong: float) 
     np.save(path / "times.npy", times)
     damaged = open_cache(path)
     assert any("1 of 60 clips with times that do not increase" in text for text in said(damaged)[SPOILS])
-    with pytest.raises(TrainingDataError, match=r"clip 59 of .* ends at"):
+    with pytest.raises(TrainingDataError, match=r"clip 59 .* has times that do not increase"):
         duration_s(damaged, 59)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("name", "wrong", "sentence"),
+    [
+        ("state", -7, "1 of 60 clips with states of joints other than 0 to 2: 59"),
+        ("joints", np.nan, " coordinates are not numbers."),
+        ("joints", np.inf, " coordinates are not numbers."),
+        ("times", np.inf, "1 of 60 clips with times that do not increase"),
+    ],
+)
+def test_damaged_frames_spoil_training(tmp_path: Path, name: str, wrong: float, sentence: str) -> None:
+    path = cache_of(tmp_path, list(clips())).path
+    values = np.load(path / f"{name}.npy")
+    values[-1] = wrong
+    np.save(path / f"{name}.npy", values)
+    assert any(sentence in text for text in said(open_cache(path))[SPOILS])
 
 
 def test_a_mirror_image_without_a_class_is_named(tmp_path: Path) -> None:
