@@ -29,6 +29,8 @@ SCHEMA = 1
 LARGEST_EMBEDDING = 4096
 """Numbers of a feature center: beyond any hidden layer of ours; it bounds what a card can ask for."""
 LARGEST_FEATURE = 1e6
+LARGEST_CARD = 16 << 20
+"""Characters of the JSON text. One of 120 labels with their centers of features has half a million."""
 LARGEST_ATTENTION, NARROWEST_ATTENTION = 1e6, 1e-6
 """Of ``attention_range``: weights of a trained network are near 1, and whoever paints divides by the width."""
 INPUTS = {"joints": "joints", "seen": "seen"}
@@ -177,6 +179,21 @@ class ModelCard:
                 remedy="Use a model made by 'python -m training export'.",
             )
         return cls.from_json(metadata[METADATA_KEY], file=file)
+
+
+def verified(card: ModelCard, *, file: str) -> ModelCard:
+    """Returns a card that a reader will take as it is.
+
+    Raises:
+        ModelContractError: It would be refused, or is larger than any card of ours.
+    """
+    try:
+        text = card.to_json()
+    except RecursionError:  # what was measured comes from a file, where lists may lie in lists
+        raise ModelContractError(f"{file}: the model card must not be nested deeply.") from None
+    if len(text) > LARGEST_CARD:
+        raise ModelContractError(f"{file}: the model card must have at most {LARGEST_CARD >> 20} Mi characters.")
+    return ModelCard.from_json(text, file=file)
 
 
 def is_name(text: str) -> bool:

@@ -21,7 +21,7 @@ import torch
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 from torch import Tensor, nn
 
-from models.card import INPUTS, METADATA_KEY, OUTPUTS, ModelCard
+from models.card import INPUTS, METADATA_KEY, OUTPUTS, ModelCard, verified
 from skeleton.errors import ModelContractError
 from skeleton.replacing import replacing
 
@@ -139,7 +139,7 @@ def _reference(network: nn.Module, card: ModelCard) -> _Graph:
 
 def _require_fit(network: nn.Module, card: ModelCard, path: Path) -> None:
     """Refuses a card that no reader would take, or that speaks of another network."""
-    ModelCard.from_json(card.to_json(), file=path.name)
+    verified(card, file=path.name)
     config = network.config
     pairs = {
         "classes": (len(card.labels), config.classes),

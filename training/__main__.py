@@ -23,7 +23,9 @@ from training import result_commands, stream_commands
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns the exit code."""
     options = _parser().parse_args(arguments)
-    options.typed = shlex.join(["python", "-m", "training", *(sys.argv[1:] if arguments is None else arguments)])
+    typed = shlex.join(["python", "-m", "training", *(sys.argv[1:] if arguments is None else arguments)])
+    # It goes into files; a name on Linux may be no text at all.
+    options.typed = typed.encode("utf-8", errors="backslashreplace").decode("utf-8")
     return command_line.run(lambda: options.command(options), is_verbose=options.verbose)
 
 

@@ -316,8 +316,7 @@ def _of_evaluation(values: dict[str, Any]) -> list[Entry]:
 
 def _of_ablation(values: dict[str, Any]) -> list[Entry]:
     network = _text(values["recipe"]["network"])
-    if not isinstance(values["divisions"], list):
-        raise ValueError
+    _check_divisions(_text(values["protocol"]), values["divisions"])
     count = len(values["divisions"])
     tested = values.get("samples", {})
     samples = [_count(tested.get(division, 0)) for division in values["divisions"]]
@@ -329,14 +328,24 @@ def _of_ablation(values: dict[str, Any]) -> list[Entry]:
     }
     entries = []
     for row in values["rows"]:
-        variant = (
-            ATTENTION.get(row["name"], f", {row['title']}") if values["table"] == "attention" else f", {row['title']}"
-        )
+        variant = ATTENTION[row["name"]] if values["table"] == "attention" else f", {_text(row['title'])}"
         method = f"{NETWORKS.get(network, network)}{variant} (ours)"
         key = (_text(values["dataset"]), _text(values["protocol"]), method)
         for seed, top1 in row["metrics"]["top1"]["by_seed"].items():
             entries.append(Entry(key, key[1], int(seed), _share(top1), count, count, **facts))
     return entries
+
+
+def _check_divisions(protocol: str, divisions: Any) -> None:
+    """Refuses a table whose divisions are not its protocol's: a figure of people left out is of many networks."""
+    if not isinstance(divisions, list) or not divisions or len(set(map(_text, divisions))) != len(divisions):
+        raise ValueError
+    names = FOLDED.get(protocol, (protocol,))
+    for division in divisions:
+        stem, _, number = division.rpartition("-")
+        is_numbered = f"{stem}-N" in names and number.isdecimal() and number == str(int(number))
+        if division not in names and not is_numbered:
+            raise ValueError
 
 
 def _text(value: Any) -> str:

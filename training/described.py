@@ -14,11 +14,11 @@ from typing import Any
 
 from live.model_file import read_model
 from live.recognizer import Recognizer
-from models.card import ModelCard
+from models.card import ModelCard, verified
 from models.temperature import with_card
 from skeleton.errors import TrainingDataError
 from skeleton.replacing import replacing
-from training.export import LARGEST_RESULTS, own_results
+from training.export import LARGEST_RESULTS, check_name, kept, own_results, refused
 
 STREAM_KEYS = ("dataset", "protocol", "side", "subjects", "seed", "streams", "engine", "argmax", "unknown")
 """What a card keeps of a result of ``evaluate-stream``: not the timelines, nor each person's share."""
@@ -46,6 +46,8 @@ def describe(
     Raises:
         AppError: A file that cannot be used, or a result of another model.
     """
+    if name:
+        check_name(name)
     card = Recognizer(model, provider="cpu").card
     measured = own_results(results, card, card_of=str(model))
     if streams is not None:
@@ -53,6 +55,7 @@ def describe(
     if note:
         measured["note"] = note
     card = dataclasses.replace(card, name=name or card.name, results=card.results | measured)
+    card = verified(card, file=model.name)
     if output is not None:
         data = with_card(read_model(model), card, file=model.name)
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +73,10 @@ def as_text(card: ModelCard) -> str:
 
 def _of_streams(file: Path, card: ModelCard, *, card_of: str) -> dict[str, Any]:
     try:
-        values = json.loads(file.read_bytes()) if file.stat().st_size <= LARGEST_RESULTS else None
+        if file.stat().st_size > LARGEST_RESULTS:
+            raise ValueError
+        values = json.loads(file.read_bytes(), parse_constant=refused)
+        json.dumps(values)
     except (ValueError, RecursionError):
         values = None
     if not isinstance(values, dict) or not isinstance(values.get("engine"), dict):
@@ -84,4 +90,4 @@ def _of_streams(file: Path, card: ModelCard, *, card_of: str) -> dict[str, Any]:
                 f"Results on a card must be of its own model, but the {name} of {file} is {values[name]} and that of "
                 f"{card_of} {wanted}."
             )
-    return {key: values[key] for key in STREAM_KEYS if key in values}
+    return kept({key: values[key] for key in STREAM_KEYS if key in values}, file)

@@ -14,12 +14,12 @@ import torch
 from torch import nn
 
 from live.recognizer import Recognizer
-from models.card import ModelCard
+from models.card import ModelCard, is_name
 from models.export import CheckWindows, ExportReport
 from models.export import export as write_model
 from models.table import build
 from skeleton import config as settings_file
-from skeleton.errors import AppError, TrainingDataError
+from skeleton.errors import AppError, ConfigError, TrainingDataError
 from training import batches, features
 from training.background import label_of, labels_with
 from training.cache import Cache
@@ -33,6 +33,9 @@ ATTENTION_PERCENTILES = (1.0, 99.0)
 SMALLEST_ATTENTION_RANGE = 1e-3
 LARGEST_RESULTS = 16 << 20
 """Bytes of a result file: it lists every wrong clip of a data set of any size."""
+LARGEST_KEPT = 1 << 20
+"""Bytes of what a card keeps of it: a number for each label, none for a clip."""
+LONGEST_NAME = 200
 WEIGHTS_LICENSE = "Weights: GPL-3.0-or-later"
 
 
@@ -59,6 +62,8 @@ def export(
         AppError: The run, the cache or a result file cannot be used, the cache holds other clips than the run began
             with, a result is of another model, or the written file does not answer like the network.
     """
+    if name:
+        check_name(name)
     run = open_run(path)
     cache, split = open_data(run, data)
     network, epoch = trained_network(run)
@@ -202,7 +207,7 @@ def own_results(
     made |= {"network": card.network, "attention": card.recipe.get("attention")}
     known: dict[int, Path] = {}
     for number, (file, result) in enumerate(zip(files, results)):
-        wanted = made | ({} if number else {"seed": card.trained_on.get("seed")})
+        wanted = made | ({} if number else {"seed": card.trained_on.get("seed"), "temperature": card.temperature})
         different = next((name for name, value in wanted.items() if result.get(name, value) != value), None)
         if different is not None:
             raise TrainingDataError(
@@ -224,7 +229,7 @@ def own_results(
         if seed in known:
             raise TrainingDataError(f"Every run counts once, but {known[seed]} and {file} are of seed {seed}.")
         known[seed] = file
-    return summary(results)
+    return kept(summary(results), files[0]) if files else {}
 
 
 def summary(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -277,12 +282,38 @@ def _background(known: dict[str, Any]) -> dict[str, Any]:
     return {key: known[key] for key in ("label", "pauses", "datasets") if key in known}
 
 
+def kept(values: dict[str, Any], file: Path) -> dict[str, Any]:
+    """Returns what a card keeps of a result file; raises ``TrainingDataError`` where that is more than numbers."""
+    if len(json.dumps(values)) > LARGEST_KEPT:
+        raise TrainingDataError(
+            f"What a card keeps of {file} must have at most {LARGEST_KEPT >> 20} MiB, but has more.",
+            remedy="Measure the model again.",
+        )
+    return values
+
+
+def check_name(name: str) -> None:
+    """Raises ``ConfigError`` for a name of a model that nobody could read."""
+    if not is_name(name) or len(name) > LONGEST_NAME:
+        raise ConfigError(
+            f"A model's name must be 1 to {LONGEST_NAME} letters without control characters, found "
+            f"{name if len(name) < LONGEST_NAME else f'{name[:LONGEST_NAME]} ...'!r}.",
+            remedy="Give another --name.",
+        )
+
+
+def refused(constant: str) -> None:
+    """JSON has no NaN and no infinity, and ``evaluate`` prints none."""
+    raise ValueError(constant)
+
+
 def read_result(file: Path) -> dict[str, Any]:
     """Reads what ``evaluate --json`` printed; raises ``TrainingDataError`` for anything else."""
     try:
         if file.stat().st_size > LARGEST_RESULTS:
             raise TrainingDataError(f"{file} is larger than a result of 'python -m training evaluate --json'.")
-        values = json.loads(file.read_bytes())  # PowerShell writes UTF-16
+        values = json.loads(file.read_bytes(), parse_constant=refused)  # PowerShell writes UTF-16
+        json.dumps(values)
     except (ValueError, RecursionError):
         values = None
     wanted = ("dataset", "protocol", "top1", "macro_f1", "top1_live")

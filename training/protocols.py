@@ -118,7 +118,8 @@ def divide(
     if not is_train.any() or not is_test.any():
         raise TrainingDataError(
             f"The protocol {protocol} must leave clips on both sides, but of {cache.path} {int(is_train.sum())} "
-            f"would train and {int(is_test.sum())} test (subjects {_listed(np.unique(clips['subject']).tolist())})."
+            f"would train and {int(is_test.sum())} test (subjects {_listed(np.unique(clips['subject']).tolist())}).",
+            remedy="Record more people, or divide otherwise (--protocol).",
         )
     units = np.asarray(clips[kind.validation])
     trainers = np.unique(units[is_train])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import importlib.metadata
+import math
 import platform
 import shlex
 from dataclasses import dataclass
@@ -36,6 +37,10 @@ CLIPS_SHOWN, FRAMES_SHOWN = 3, 6
 """Clips whose attention is drawn, and key frames of each."""
 MOST_EPOCHS = 100_000
 """Rows of a results.csv that are read; nobody trains longer."""
+LARGEST_HISTORY = 64 << 20
+"""Bytes of a results.csv."""
+LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
+"""Of a number in it: a loss can be so large, and no larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,10 @@ def write(
     subject = _subject(source, data)
     data = data or (Path(subject.run.facts["data"]) if subject.run else None)
     if data is None:
-        raise ConfigError(f"A report on the model file {source} needs --data.")
+        raise ConfigError(
+            f"A report on the model file {source} needs the cache to measure it on.",
+            remedy="Name it: --data CACHE.",
+        )
     recognizer = Recognizer(subject.model, provider="cpu")
     card = recognizer.card
     protocol = protocol or str(card.trained_on.get("protocol", ""))
@@ -99,7 +107,7 @@ def write(
         recipe=card.recipe,
     )
     with replacing(output) as file:
-        file.write_text(page(content), encoding="utf-8")
+        file.write_text(page(content), encoding="utf-8", errors="backslashreplace")
     return result
 
 
@@ -110,14 +118,18 @@ def history(run: Path) -> list[dict[str, float]]:
         TrainingDataError: The file is not one that training writes.
     """
     file = run / "results.csv"
-    if not file.is_file():
+    if not file.exists():
         return []
     rows: list[dict[str, float]] = []
     try:
+        if not file.is_file() or file.stat().st_size > LARGEST_HISTORY:
+            raise ValueError
         with file.open(newline="", encoding="utf-8") as stream:
             for row in csv.DictReader(stream):
                 rows.append({str(name): float(value) for name, value in row.items()})
                 if not rows[-1].keys() >= set(COLUMNS) or not rows[-1]["epoch"] == len(rows) <= MOST_EPOCHS:
+                    raise ValueError
+                if any(LARGEST_FLOAT32 < abs(value) < math.inf for value in rows[-1].values()):
                     raise ValueError
     except (ValueError, KeyError, TypeError, csv.Error):
         raise TrainingDataError(

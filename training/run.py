@@ -179,7 +179,8 @@ def start(
     with replacing_folder(path) as temporary:
         settings_file.save(settings.flat(), temporary / "config.toml")
         facts["settings"] = config.digest_of(temporary / "config.toml")
-        (temporary / "run.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
+        text = json.dumps(facts, indent=1, ensure_ascii=False)
+        (temporary / "run.json").write_text(text, encoding="utf-8", errors="surrogateescape")  # a path may be no text
         _write_split(temporary / "split.csv", cache, split)
     return Run(path, settings, facts)
 
@@ -290,7 +291,7 @@ def open_run(path: Path) -> Run:
             remedy="Name the folder of a run; one that has lost the file must get it back, or be trained again.",
         )
     try:
-        facts = json.loads(file.read_text(encoding="utf-8"))
+        facts = json.loads(file.read_text(encoding="utf-8", errors="surrogateescape"))
     except (ValueError, RecursionError):
         facts = None
     if not isinstance(facts, dict) or facts.get("schema") != SCHEMA or not _are_facts(facts):

@@ -19,7 +19,7 @@ HEAD = ("", "the app", "plain arg-max")
 def write(result: dict[str, Any], output: Path, *, command: str = "") -> None:
     """Writes a result as a page; one that is there is replaced when the new one is whole."""
     with replacing(output) as file:
-        file.write_text(page(result, command=command), encoding="utf-8")
+        file.write_text(page(result, command=command), encoding="utf-8", errors="backslashreplace")
 
 
 def page(result: dict[str, Any], *, command: str = "") -> str:

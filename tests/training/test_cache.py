@@ -102,8 +102,12 @@ def cut_short(path: Path) -> None:
         pytest.param(array("clips", with_field("name_end", 0)), "names.npy does not fit", id="name before the last"),
         pytest.param(array("names", lambda a: a[:-1]), "names.npy does not fit", id="names cut short"),
         pytest.param(array("clips", with_field("label", 3)), "labels that are not there", id="label too large"),
-        pytest.param(array("clips", with_field("persons", 2)), "people that joints.npy has no place", id="more people"),
-        pytest.param(array("clips", with_field("persons", -1)), "people that joints.npy has no", id="fewer than none"),
+        pytest.param(
+            array("clips", with_field("persons", 2)), "people that joints.npy has no place", id="more people"
+        ),
+        pytest.param(
+            array("clips", with_field("persons", -1)), "people that joints.npy has no", id="fewer than none"
+        ),
         pytest.param(array("clips", with_field("subject", -2)), "subjects below 0", id="subject below 0"),
         pytest.param(facts(protocols=["odd-even", "<x>"]), "a protocol '<x>'", id="unknown protocol"),
     ],

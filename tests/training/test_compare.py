@@ -143,6 +143,30 @@ def test_a_table_of_ablate_is_the_mean_of_its_divisions(tmp_path: Path, protocol
 
 
 @pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"protocol": "loso"}, id="a figure of people left out"),
+        pytest.param({"protocol": "xview"}, id="another protocol"),
+        pytest.param({"protocol": "loso", "divisions": ["loso-01"]}, id="a division spelled otherwise"),
+        pytest.param({"protocol": "loso", "divisions": ["loso-1", "loso-1"]}, id="a division twice"),
+        pytest.param({"divisions": []}, id="no division"),
+        pytest.param({"divisions": "odd-even"}, id="a text"),
+        pytest.param({"rows": [{"name": "best", "title": "ours", "metrics": {"top1": {"by_seed": {"0": 0.8}}}}]}),
+    ],
+)
+def test_a_table_of_ablate_that_contradicts_itself_is_refused(change: dict[str, object], tmp_path: Path) -> None:
+    file = tmp_path / "attention.json"
+    facts = {"table": "attention", "dataset": "sign30", "protocol": "odd-even", "divisions": ["odd-even"]}
+    facts |= {"recipe": {"network": "csta_cnn"}}
+    facts |= {"rows": [{"name": "st", "title": "both", "metrics": {"top1": {"by_seed": {"0": 0.8}}}}]}
+    file.write_text(json.dumps(facts))
+    assert "**80.0**" in compare([file])
+    file.write_text(json.dumps(facts | change))
+    with pytest.raises(TrainingDataError, match="must hold what"):
+        compare([file])
+
+
+@pytest.mark.parametrize(
     ("dataset", "protocol", "samples", "said"),
     [
         pytest.param("ntu60", "xsub", 16_487, "1 seed |", id="all of them"),

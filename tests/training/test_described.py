@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from live.recognizer import Recognizer
 from models.card import ModelCard
-from skeleton.errors import TrainingDataError
+from skeleton.errors import ConfigError, TrainingDataError
 from training.__main__ import main
 from training.described import describe
 from training.export import export
@@ -57,7 +58,7 @@ def test_a_file_of_something_else_is_refused_and_nothing_is_written(
     for flag, sentence in (("--streams", "evaluate-stream --json"), ("--results", "evaluate --json")):
         assert main(["card", str(model), flag, str(other), "--output", str(output)]) == 1
         assert sentence in capsys.readouterr().err and not output.exists()
-    for top1 in ("NaN", "5", "-1", "true", "1e308"):
+    for top1 in ("5", "-1", "true", "1e308"):
         values = f'{{"dataset": "x", "protocol": "y", "top1": {top1}, "macro_f1": 0.5, "top1_live": 0.5}}'
         other.write_text(values, encoding="utf-16")
         assert main(["card", str(model), "--results", str(other), "--output", str(output)]) == 1
@@ -75,6 +76,7 @@ def test_a_file_of_something_else_is_refused_and_nothing_is_written(
         pytest.param([{"network": "tiny"}], "the network of .* and that of .* csta_cnn", id="another network"),
         pytest.param([{"attention": "none"}], "the attention of", id="without attention"),
         pytest.param([{"seed": 4}], "the seed of .*0.json is 4 and that of .* 3", id="another run"),
+        pytest.param([{"temperature": 1.3}], "the temperature of .*0.json is 1.3 and that of", id="once calibrated"),
         pytest.param([{}, {"seed": 5, "attention": "s"}], "the attention of .*1.json", id="another one beside it"),
         pytest.param([{}, {"seed": 3}], "0.json and .*1.json are of seed 3", id="a run twice"),
         pytest.param([{}, {"seed": 4, "per_class": {"a": {}, "b": {}}}], "1.json is of other classes", id="others"),
@@ -99,6 +101,49 @@ def test_results_of_another_model_do_not_come_onto_a_card(
                 make()
         else:
             assert make().results["seeds"]["top1"]["runs"] == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        pytest.param('"\\ud800"', "encodable as UTF-8", id="half a character"),
+        pytest.param("NaN", "must hold what 'python -m training evaluate --json' prints", id="no number"),
+        pytest.param("[" * 900 + "]" * 900, "must not be nested deeply", id="lists in lists"),
+        pytest.param("[" * 90_000 + "]" * 90_000, "must hold what", id="more lists in lists"),
+        pytest.param('"' + "x" * (2 << 20) + '"', "must have at most 1 MiB", id="a book"),
+    ],
+)
+def test_what_no_card_can_hold_is_one_sentence(
+    value: str, sentence: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = '{"dataset": "synthetic", "protocol": "odd-even", "top1": 0.9, "macro_f1": 0.9, "top1_live": 0.8'
+    (tmp_path / "result.json").write_text(f'{own}, "more": {value}}}')
+    (tmp_path / "streams.json").write_text(f'{{"engine": {{"more": {value}}}}}')
+    output = tmp_path / "new.onnx"
+    for flag, name in (("--results", "result.json"), ("--streams", "streams.json")):
+        assert main(["card", str(model), flag, str(tmp_path / name), "--output", str(output)]) == 1
+        said = capsys.readouterr().err
+        wanted = sentence.replace("evaluate", "evaluate-stream") if flag == "--streams" else sentence
+        assert wanted in said and said.count("\n") == 1 and not output.exists()
+
+
+@pytest.mark.parametrize("name", [" ", "a\0b", "two\nlines", os.fsdecode(b"\xff"), "x" * 1_000_000])
+def test_a_name_that_nobody_can_read_is_refused(
+    name: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "new.onnx"
+    assert main(["card", str(model), "--name", name, "--output", str(output)]) == 1
+    said = capsys.readouterr().err
+    assert "A model's name must be 1 to 200 letters" in said and len(said) < 1000 and not output.exists()
+    with pytest.raises(ConfigError, match="A model's name must be"):
+        export(model.parent, output, name=name)
+
+
+def test_a_note_in_bytes_that_are_no_text_is_refused(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["card", str(model), "--note", os.fsdecode(b"\xff"), "--output", str(tmp_path / "new.onnx")]) == 1
+    assert "encodable as UTF-8" in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
 def test_results_on_other_clips_do_not_come_onto_the_card_of_a_run(model: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import math
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -166,7 +167,7 @@ def test_the_command_reports_on_a_run_and_its_twin(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        pytest.param("report {model} --output a.html", "needs --data", id="a model without data"),
+        pytest.param("report {model} --output a.html", "Name it: --data CACHE", id="a model without data"),
         pytest.param("report {model} --data {data} --protocol x --output a.html", "no protocol 'x'", id="protocol"),
         pytest.param("report none.onnx --data {data} --output a.html", "none.onnx", id="no model"),
         pytest.param("report runs/0 --output a.html", "there is no 'runs/0'", id="no run"),
@@ -212,11 +213,29 @@ def test_a_twin_that_was_taught_other_labels_is_refused(
         "epoch\ninf\n",
         "epoch\n1\n",
         f"{NAMES}\n2{',0' * 7}\n",
+        f"{NAMES}\n1,1.7e308{',0' * 6}\n",
     ],
 )
 def test_a_damaged_learning_curve_is_one_sentence(text: str, tmp_path: Path) -> None:
     (tmp_path / "results.csv").write_text(text)
     with pytest.raises(TrainingDataError, match=r"results\.csv must hold numbers under .*train --resume"):
+        report.history(tmp_path)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("loss", [-float(np.finfo(np.float32).max), float(np.finfo(np.float32).max), math.inf])
+def test_a_loss_as_large_as_it_can_be_is_drawn(loss: float, tmp_path: Path) -> None:
+    values = dict.fromkeys(COLUMNS, 0.0)
+    lines = [values | {"epoch": 1, "train_loss": 1.0}, values | {"epoch": 2, "train_loss": loss}]
+    (tmp_path / "results.csv").write_text(
+        "\n".join([NAMES, *(",".join(str(line[name]) for name in COLUMNS) for line in lines)])
+    )
+    assert ElementTree.fromstring(figures.learning_curve(report.history(tmp_path))) is not None
+
+
+def test_a_learning_curve_that_is_no_file_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "results.csv").mkdir()
+    with pytest.raises(TrainingDataError, match=r"results\.csv must hold numbers under"):
         report.history(tmp_path)
 
 
